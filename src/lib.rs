@@ -1,5 +1,25 @@
 //! gage runs programs, keeps what they did, and searches for the flag values that make them do better.
 //!
-//! The library behind the `gage` command. Folders know only what stands above them in this list.
+//! The library behind the `gage` command. A module may use those above it in this list, never those below.
+
+pub mod flags;
+
+pub mod config;
+
+pub mod project;
+
+pub mod scalars;
+
+pub mod run;
+
+pub mod store;
+
+pub mod executor;
 
 pub mod batch;
+
+pub mod launch;
+
+pub mod report;
+
+pub mod cli;

@@ -117,7 +117,7 @@ impl Domain {
                     })
             }
             (Domain::Int { low, high, step, .. }, Value::Int(v)) => {
-                (*low..=*high).contains(&v) && v.wrapping_sub(*low) as u64 % *step as u64 == 0
+                (*low..=*high).contains(&v) && (v.wrapping_sub(*low) as u64).is_multiple_of(*step as u64)
             }
             (Domain::Ordinal { values }, Value::Choice(i)) => i < values.len(),
             (Domain::Categorical { n }, Value::Choice(i)) => i < *n,

@@ -1,0 +1,2 @@
+//! From an operation and its assignments to a run or a batch: merging flags, checks, previews. What `gage run`,
+//! steps and notebooks have in common. Never parses command-line options or asks questions.

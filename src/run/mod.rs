@@ -1,0 +1,72 @@
+//! One run: its directories, its life (make, stage, start, output, finalize) and what became of it.
+//! Never knows of batches, executors or the command line. The files are the only truth.
+
+pub mod id;
+
+use std::path::{Path, PathBuf};
+
+/// A run, named by where its parts are. Existence is not checked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Run {
+    home: PathBuf,
+    id: String,
+}
+
+impl Run {
+    /// The run `id` of the runs home `home`.
+    pub fn new(home: impl Into<PathBuf>, id: impl Into<String>) -> Run {
+        Run {
+            home: home.into(),
+            id: id.into(),
+        }
+    }
+
+    /// 32 lower-case hex digits, or a text given by hand.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// First 8 characters of the id.
+    pub fn short_id(&self) -> &str {
+        id::short(&self.id)
+    }
+
+    /// Pronounceable name, such as `lusab-babad`.
+    pub fn name(&self) -> String {
+        id::name(&self.id)
+    }
+
+    /// The directory that holds all runs.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The run directory: the user's files alone.
+    pub fn dir(&self) -> PathBuf {
+        self.home.join(&self.id)
+    }
+
+    /// The meta directory, or a file below it.
+    pub fn meta(&self, path: &str) -> PathBuf {
+        let mut dir = self.home.join(format!("{}.meta", self.id));
+        if !path.is_empty() {
+            dir.push(path);
+        }
+        dir
+    }
+
+    /// Directory of user attributes.
+    pub fn user_dir(&self) -> PathBuf {
+        self.home.join(format!("{}.user", self.id))
+    }
+
+    /// File that says where the run came from.
+    pub fn project_file(&self) -> PathBuf {
+        self.home.join(format!("{}.project", self.id))
+    }
+
+    /// The supervisor's lease.
+    pub fn lease_file(&self) -> PathBuf {
+        self.home.join(format!("{}.lease", self.id))
+    }
+}
