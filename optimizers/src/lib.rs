@@ -7,6 +7,7 @@
 //! A new optimizer is one file here and one line in [`registry`].
 #![warn(missing_docs)]
 
+pub mod encode;
 pub mod history;
 pub mod math;
 pub mod options;
@@ -15,6 +16,7 @@ pub mod registry;
 pub mod rng;
 pub mod space;
 
+pub use encode::{Axis, Encoding};
 pub use history::{Observation, Outcome};
 pub use options::{OptionKind, OptionSpec, OptionValue, Options};
 pub use registry::{AskError, Entry, Optimizer, Origin, Proposal, Setup};

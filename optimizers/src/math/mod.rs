@@ -1,1 +1,4 @@
-//! The numerical pieces that several optimizers share. Nothing here knows of trials or studies.
+//! The numerical pieces the models are made of; each is a plain function of slices, with its source.
+//! Nothing here knows of spaces, histories or trials.
+
+pub mod normal;
