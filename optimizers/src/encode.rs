@@ -242,8 +242,8 @@ mod tests {
             for i in (2..11).filter(|i| *i != 6) {
                 prop_assert_eq!(point.0[i], again.0[i]);
             }
-            for i in 0..11 {
-                let u = e.snap(i, row[i]);
+            for (i, u) in row.iter().enumerate() {
+                let u = e.snap(i, *u);
                 prop_assert!((e.snap(i, u) - u).abs() < 1e-12);
             }
         }
