@@ -9,12 +9,15 @@
 
 pub mod encode;
 pub mod history;
+pub mod lattice;
 pub mod math;
 pub mod options;
 pub mod random;
 pub mod registry;
 pub mod rng;
+pub mod sobol;
 pub mod space;
+pub mod starts;
 
 pub use encode::{Axis, Encoding};
 pub use history::{Observation, Outcome};

@@ -23,10 +23,7 @@ struct Random {
 impl Optimizer for Random {
     fn ask(&mut self, _history: &[Observation], number: u64) -> Result<Proposal, AskError> {
         let mut rng = stream(self.setup.seed, number, Purpose::Sample);
-        let mut point = sample(&self.setup.space, &mut rng);
-        if number == 0 {
-            set_initial(&self.setup.space, &mut point);
-        }
+        let point = draw_point(&self.setup.space, &mut rng, number == 0);
         Ok(Proposal {
             point,
             origin: Origin::Sample,
@@ -37,21 +34,18 @@ impl Optimizer for Random {
 
 /// A uniform point. One draw a dimension, also for inactive ones, so that values do not move with conditions.
 pub fn sample(space: &Space, rng: &mut Stream) -> Point {
+    draw_point(space, rng, false)
+}
+
+/// As [`sample`], with the initial values put in their place if `initial`; a draw is spent on those too.
+fn draw_point(space: &Space, rng: &mut Stream, initial: bool) -> Point {
     let mut values = Vec::with_capacity(space.len());
     for (i, d) in space.dimensions().iter().enumerate() {
-        let v = draw(&d.domain, rng);
+        let drawn = draw(&d.domain, rng);
+        let v = d.initial.filter(|_| initial).unwrap_or(drawn);
         values.push(space.is_active(i, &values).then_some(v));
     }
     Point(values)
-}
-
-/// Puts the initial values of the dimensions that have one into `point`.
-pub fn set_initial(space: &Space, point: &mut Point) {
-    for (i, d) in space.dimensions().iter().enumerate() {
-        if let (Some(v), Some(slot)) = (d.initial, point.0[i].as_mut()) {
-            *slot = v;
-        }
-    }
 }
 
 fn draw(domain: &Domain, rng: &mut Stream) -> Value {

@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::history::Observation;
 use crate::options::{OptionError, OptionSpec, Options};
 use crate::random;
+use crate::sobol;
 use crate::space::{Point, Space};
 
 /// Where a proposal came from; what the log line of a trial says.
@@ -90,7 +91,7 @@ pub struct Entry {
 }
 
 /// Every optimizer, in the order in which help lists them.
-pub const REGISTRY: &[&Entry] = &[&random::ENTRY];
+pub const REGISTRY: &[&Entry] = &[&random::ENTRY, &sobol::ENTRY];
 
 /// The optimizer of that name or alias.
 pub fn find(name: &str) -> Option<&'static Entry> {
