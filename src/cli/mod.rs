@@ -1,1 +1,174 @@
 //! The `gage` command: arguments, one file per command. Everything it decides is decided below it.
+//!
+//! A command is a `clap::Args` struct and a `run(args, &Context) -> CommandResult`. Adding one is a file here,
+//! a line in [`Command`] and a line in [`dispatch`].
+
+pub mod args;
+mod failure;
+mod study;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{FromArgMatches, Parser, Subcommand};
+
+pub use failure::{CommandResult, Failure};
+
+/// Hyperparameter search and experiment runner for any program.
+#[derive(Parser)]
+#[command(name = "gage", version, disable_help_subcommand = true, subcommand_required = false)]
+#[command(
+    after_help = "Run a program with 'gage run train.py lr=0.1', search with 'gage run train.py lr=[0.01:1.0] -O'."
+)]
+struct Cli {
+    /// Act as if started in this directory
+    #[arg(short = 'C', value_name = "PATH", global = true)]
+    cwd: Option<PathBuf>,
+
+    /// Directory that holds runs and settings (default: ~/.gage)
+    #[arg(short = 'H', long, value_name = "PATH", global = true)]
+    home: Option<PathBuf>,
+
+    /// Say more about what gage does
+    #[arg(long, global = true)]
+    debug: bool,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Study(study::StudyArgs),
+}
+
+fn dispatch(command: Command, context: &Context) -> CommandResult {
+    let _ = context;
+    match command {
+        Command::Study(args) => study::run(args),
+    }
+}
+
+/// Where a command acts.
+pub struct Context {
+    /// The directory gage was started in, or that of `-C`.
+    pub cwd: PathBuf,
+    /// `-H` or `GAGE_HOME`, if given.
+    pub home: Option<PathBuf>,
+    /// Say more.
+    pub debug: bool,
+}
+
+/// Runs the command line and gives the exit code.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match try_main(words.into_iter().collect()) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            failure.print();
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn try_main(words: Vec<OsString>) -> CommandResult {
+    let words = args::rewrite(words)?;
+    let command = <Cli as clap::CommandFactory>::command();
+    let matches = match command.try_get_matches_from(words) {
+        Ok(matches) => matches,
+        Err(error) => return args::usage_error(error),
+    };
+    let cli = Cli::from_arg_matches(&matches).map_err(|e| Failure::usage(e.to_string(), "gage"))?;
+    let Some(command) = cli.command else {
+        print(&<Cli as clap::CommandFactory>::command().render_help().to_string());
+        return Ok(0);
+    };
+    if let Some(dir) = &cli.cwd {
+        std::env::set_current_dir(dir)
+            .map_err(|e| Failure::new(format!("cannot change to directory {}: {}", dir.display(), reason(&e))))?;
+    }
+    let cwd = std::env::current_dir()
+        .map_err(|e| Failure::new(format!("cannot read the current directory: {}", reason(&e))))?;
+    let home = cli.home.or_else(|| env_path("GAGE_HOME")).or_else(|| {
+        let compatible = std::env::var_os("GAGE_COMPAT").is_some_and(|v| v == "guild");
+        if compatible { env_path("GUILD_HOME") } else { None }
+    });
+    let home = home.map(|dir| cwd.join(dir));
+    dispatch(
+        command,
+        &Context {
+            cwd,
+            home,
+            debug: cli.debug,
+        },
+    )
+}
+
+impl Context {
+    /// gage's own directory: `-H`, `GAGE_HOME`, else `~/.gage`.
+    pub fn gage_home(&self) -> Result<PathBuf, Failure> {
+        if let Some(home) = &self.home {
+            return Ok(home.clone());
+        }
+        let home = env_path("HOME").ok_or_else(|| {
+            Failure::new("cannot find a home directory: HOME is not set - set GAGE_HOME or use 'gage -H PATH'")
+        })?;
+        Ok(home.join(".gage"))
+    }
+
+    /// The directory that holds all runs. `project` is the `$runs-dir` of the operations file, if it has one.
+    pub fn runs_home(&self, project: Option<PathBuf>) -> Result<PathBuf, Failure> {
+        if let Some(dir) = env_path("GAGE_RUNS").or_else(|| env_path("RUNS_DIR")) {
+            return Ok(self.cwd.join(dir));
+        }
+        if let Some(home) = &self.home {
+            return Ok(home.join("runs"));
+        }
+        if let Some(dir) = project {
+            return Ok(dir);
+        }
+        let local = self.cwd.join(".gage");
+        if local.is_dir() {
+            return Ok(local.join("runs"));
+        }
+        Ok(self.gage_home()?.join("runs"))
+    }
+}
+
+/// A path variable of the environment; an empty one counts as not set.
+fn env_path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
+}
+
+/// Prints to standard output as it is. A reader that has gone away (`gage runs | head`) ends gage quietly.
+pub fn print(text: &str) {
+    print_bytes(text.as_bytes());
+}
+
+/// Like [`print`], for bytes.
+pub fn print_bytes(bytes: &[u8]) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+        if error.kind() != std::io::ErrorKind::BrokenPipe {
+            eprint_line(&format!("gage: cannot write to standard output: {}", reason(&error)));
+        }
+        std::process::exit(if error.kind() == std::io::ErrorKind::BrokenPipe {
+            0
+        } else {
+            1
+        });
+    }
+}
+
+/// Prints a line to standard error; a closed standard error is no reason to stop.
+pub fn eprint_line(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// The system's text for an error, without Rust's ` (os error 2)`.
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_string()
+}
