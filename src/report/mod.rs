@@ -1,1 +1,16 @@
 //! What people see: tables, JSON, progress. Receives rows and events only; never looks into stores or executors.
+//!
+//! A [`Screen`] says what a stream can show. Everything is rendered to text for one screen, then written at once:
+//! without a terminal nothing is coloured, cut or paged.
+
+pub mod number;
+pub mod pager;
+pub mod prompt;
+pub mod screen;
+pub mod style;
+pub mod table;
+pub mod time;
+
+pub use screen::Screen;
+pub use style::Paint;
+pub use table::{Cell, Column, Table};
