@@ -3,18 +3,19 @@
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
-use super::{Screen, screen};
+use super::{Screen, table};
 
-/// Writes `text`, through the pager when it does not fit the terminal in length or width.
-pub fn show(text: &str, screen: &Screen) -> io::Result<()> {
+/// Shows `text` through the pager when it does not fit the terminal in length or width. False: it fits, there is no
+/// terminal or no pager, and the caller prints it.
+pub fn page_long(text: &str, screen: &Screen) -> io::Result<bool> {
     match screen.size {
         Some((columns, lines)) if !fits(text, columns, lines) => page(text.as_bytes()),
-        _ => screen::answer(text),
+        _ => Ok(false),
     }
 }
 
-/// Writes bytes through the pager whatever their size; plainly when there is no pager.
-pub fn page(bytes: &[u8]) -> io::Result<()> {
+/// Shows `bytes` through the pager whatever their size. False: there is none, and the caller prints them.
+pub fn page(bytes: &[u8]) -> io::Result<bool> {
     let program = ["GAGE_PAGER", "PAGER"]
         .iter()
         .filter_map(|name| std::env::var(name).ok())
@@ -26,25 +27,22 @@ pub fn page(bytes: &[u8]) -> io::Result<()> {
         // Leave at once what fits, keep colours, cut long lines (they scroll sideways), keep the text on exit.
         command.env("LESS", "-FRSX");
     }
-    let plainly = || {
-        let mut stdout = io::stdout().lock();
-        screen::quiet_pipe(stdout.write_all(bytes).and_then(|()| stdout.flush()))
-    };
     let Ok(mut child) = command.spawn() else {
-        return plainly();
+        return Ok(false);
     };
     let mut input = child.stdin.take().expect("standard input was asked to be a pipe");
-    let sent = screen::quiet_pipe(input.write_all(bytes));
-    drop(input);
-    // 127: the shell found no such program, so nothing was shown.
-    match child.wait()?.code() {
-        Some(126 | 127) => plainly(),
-        _ => sent,
+    match input.write_all(bytes) {
+        // The reader left the pager before the end.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        other => other?,
     }
+    drop(input);
+    // The shell's codes for a program that is not there: nothing was shown.
+    Ok(!matches!(child.wait()?.code(), Some(126 | 127)))
 }
 
 fn fits(text: &str, columns: usize, lines: usize) -> bool {
-    text.lines().count() < lines && text.lines().all(|line| super::table::shown_width(line) <= columns)
+    text.lines().count() < lines && text.lines().all(|line| table::shown_width(line) <= columns)
 }
 
 #[cfg(test)]

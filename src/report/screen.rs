@@ -1,6 +1,6 @@
 //! What a stream can show: colours, and how many columns and lines. Decided once a command.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use anstream::{AutoStream, ColorChoice};
 
@@ -56,28 +56,5 @@ fn size<S: IsTerminal + std::os::fd::AsFd>(stream: &S) -> Option<(usize, usize)>
     match terminal_size::terminal_size_of(stream) {
         Some((columns, lines)) if columns.0 > 0 => Some((columns.0.into(), lines.0.into())),
         _ => Some((80, 24)),
-    }
-}
-
-/// Writes an answer to standard output in one go. A reader that has gone (`gage runs | head`) is no error.
-pub fn answer(text: &str) -> io::Result<()> {
-    let mut stream = io::stdout().lock();
-    quiet_pipe(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()))
-}
-
-/// Writes a message to standard error. When nobody listens there is nobody to tell.
-pub fn message(text: &str) {
-    let mut stream = io::stderr().lock();
-    let _unheard = stream.write_all(text.as_bytes());
-    if !text.ends_with('\n') {
-        let _unheard = stream.write_all(b"\n");
-    }
-}
-
-/// Turns a closed pipe into success.
-pub fn quiet_pipe(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
     }
 }
