@@ -2,6 +2,8 @@
 //! and checks; batch files. Uses nothing else of ours.
 
 pub mod definition;
+pub mod document;
+pub mod scalar;
 pub mod value;
 
 pub use definition::{Choice, FlagDef};
