@@ -100,7 +100,7 @@ fn command_position(words: &[OsString]) -> Option<usize> {
 }
 
 /// Prints help or the version; says what else is wrong as gage says it.
-pub fn usage_error(error: clap::Error) -> CommandResult {
+pub fn usage_error(error: clap::Error, words: &[OsString], root: &clap::Command) -> CommandResult {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         print(&error.render().to_string());
         return Ok(0);
@@ -112,8 +112,7 @@ pub fn usage_error(error: clap::Error) -> CommandResult {
     };
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
     let value = context(ContextKind::InvalidValue).unwrap_or_default();
-    // clap renders the usage line of the command that failed; its words up to the first option name the command.
-    let usage = context_usage(&error);
+    let usage = called(words, root);
     let message = match error.kind() {
         ErrorKind::InvalidSubcommand => {
             format!(
@@ -160,22 +159,20 @@ pub fn usage_error(error: clap::Error) -> CommandResult {
     Err(Failure::usage(message, &usage))
 }
 
-/// The command a usage error is about, such as `gage runs`.
-fn context_usage(error: &clap::Error) -> String {
-    let text = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
-        _ => String::new(),
-    };
-    let words: Vec<&str> = text
-        .trim_start_matches("Usage:")
-        .split_whitespace()
-        .take_while(|w| w.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
-        .collect();
-    if words.is_empty() {
-        "gage".to_string()
-    } else {
-        words.join(" ")
+/// The command that `words` call, such as `gage runs` or `gage study serve`.
+fn called(words: &[OsString], root: &clap::Command) -> String {
+    let mut name = String::from("gage");
+    let mut command = root;
+    for word in words.iter().skip(1).filter_map(|w| w.to_str()) {
+        if let Some(next) = command.find_subcommand(word) {
+            name = format!("{name} {word}");
+            command = next;
+        }
+        if !command.has_subcommands() {
+            break;
+        }
     }
+    name
 }
 
 /// `--max-trials <N>` as `'-m' / '--max-trials' / '--trials'`.

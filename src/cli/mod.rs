@@ -4,14 +4,16 @@
 //! a line in [`Command`] and a line in [`dispatch`].
 
 pub mod args;
+mod completion;
 mod failure;
+mod optimizers;
 mod study;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use failure::{CommandResult, Failure};
 
@@ -40,12 +42,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Optimizers(optimizers::OptimizersArgs),
+    Completion(completion::CompletionArgs),
     Study(study::StudyArgs),
 }
 
 fn dispatch(command: Command, context: &Context) -> CommandResult {
-    let _ = context;
     match command {
+        Command::Optimizers(args) => optimizers::run(args),
+        Command::Completion(args) => completion::run(args, context),
         Command::Study(args) => study::run(args),
     }
 }
@@ -73,14 +78,14 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn try_main(words: Vec<OsString>) -> CommandResult {
     let words = args::rewrite(words)?;
-    let command = <Cli as clap::CommandFactory>::command();
-    let matches = match command.try_get_matches_from(words) {
+    let mut command = Cli::command();
+    let matches = match command.try_get_matches_from_mut(&words) {
         Ok(matches) => matches,
-        Err(error) => return args::usage_error(error),
+        Err(error) => return args::usage_error(error, &words, &command),
     };
     let cli = Cli::from_arg_matches(&matches).map_err(|e| Failure::usage(e.to_string(), "gage"))?;
     let Some(command) = cli.command else {
-        print(&<Cli as clap::CommandFactory>::command().render_help().to_string());
+        print(&command.render_help().to_string());
         return Ok(0);
     };
     if let Some(dir) = &cli.cwd {
