@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 pub mod encode;
+pub mod forest;
 pub mod history;
 pub mod lattice;
 pub mod math;
@@ -15,9 +16,13 @@ pub mod options;
 pub mod random;
 pub mod registry;
 pub mod rng;
+pub mod search;
 pub mod sobol;
 pub mod space;
 pub mod starts;
+pub mod tree;
+pub mod trials;
+pub mod wanted;
 
 pub use encode::{Axis, Encoding};
 pub use history::{Observation, Outcome};

@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 
+use crate::forest;
 use crate::history::Observation;
 use crate::options::{OptionError, OptionSpec, Options};
 use crate::random;
@@ -91,7 +92,7 @@ pub struct Entry {
 }
 
 /// Every optimizer, in the order in which help lists them.
-pub const REGISTRY: &[&Entry] = &[&random::ENTRY, &sobol::ENTRY];
+pub const REGISTRY: &[&Entry] = &[&random::ENTRY, &sobol::ENTRY, &forest::ENTRY];
 
 /// The optimizer of that name or alias.
 pub fn find(name: &str) -> Option<&'static Entry> {

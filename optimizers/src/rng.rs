@@ -62,6 +62,11 @@ impl Stream {
         (m >> 64) as u64
     }
 
+    /// A stream of its own, decided by the next word of this one; for work that is shared out to threads.
+    pub fn fork(&mut self) -> Stream {
+        Stream(ChaCha8Rng::seed_from_u64(self.bits()))
+    }
+
     /// Standard normal (Box and Muller 1958, the cosine branch; two words a draw).
     pub fn normal(&mut self) -> f64 {
         let u = 1.0 - self.unit();
@@ -94,6 +99,17 @@ mod tests {
         assert_eq!(format!("{got:?} {items:?}"), GOLDEN);
     }
     const GOLDEN: &str = "(0.7156458741137425, 3, 1.8078241950607814, 594027734784) [6, 0, 4, 3, 5, 7, 2, 1]";
+
+    #[test]
+    fn forks_go_their_own_ways() {
+        let mut s = stream(42, 17, Purpose::Fit);
+        let (mut a, mut b) = (s.fork(), s.fork());
+        let (a, b) = (a.bits(), b.bits());
+        assert_ne!(a, b);
+        let mut again = stream(42, 17, Purpose::Fit);
+        assert_eq!(again.fork().bits(), a);
+        assert_ne!(again.bits(), b);
+    }
 
     #[test]
     fn trials_do_not_share_numbers() {

@@ -92,6 +92,21 @@ impl Starts {
         }))
     }
 
+    /// What becomes of a model's `point` for trial `number`: in the first trial of a study the initial values replace
+    /// the model's, unless the point that results was evaluated already.
+    pub fn opening(&self, point: Point, number: u64, seen: &Seen) -> Point {
+        if number > 0 {
+            return point;
+        }
+        let drawn = place(&self.space, &self.encoding, &self.sequence.point(0), true);
+        let opening = with_initial(&self.space, &point, &drawn);
+        if seen.contains(&self.space, &opening) {
+            point
+        } else {
+            opening
+        }
+    }
+
     /// The space-filling point of trial `number`, or another one if it was evaluated already.
     pub fn fresh(&self, seen: &Seen, number: u64) -> Result<Point, AskError> {
         if seen.exhausts(&self.space) {
@@ -114,9 +129,9 @@ impl Starts {
     }
 }
 
-/// What a model proposal does in the first trial of a study: the initial values replace the model's, dependent
-/// dimensions that become active take theirs from `drawn`, a point of the space with the same initial values.
-pub fn with_initial(space: &Space, point: Point, drawn: &Point) -> Point {
+/// `point` with the initial values in place of its own; dimensions that become active by that take theirs from
+/// `drawn`, a point of the space with the same initial values.
+fn with_initial(space: &Space, point: &Point, drawn: &Point) -> Point {
     let mut values = Vec::with_capacity(space.len());
     for (i, d) in space.dimensions().iter().enumerate() {
         let v = d.initial.or(point.0[i]).or(drawn.0[i]);
