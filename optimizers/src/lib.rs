@@ -9,6 +9,7 @@
 
 pub mod encode;
 pub mod forest;
+pub mod gp;
 pub mod history;
 pub mod lattice;
 pub mod math;

@@ -4,6 +4,7 @@
 use thiserror::Error;
 
 use crate::forest;
+use crate::gp;
 use crate::history::Observation;
 use crate::options::{OptionError, OptionSpec, Options};
 use crate::random;
@@ -92,7 +93,7 @@ pub struct Entry {
 }
 
 /// Every optimizer, in the order in which help lists them.
-pub const REGISTRY: &[&Entry] = &[&random::ENTRY, &sobol::ENTRY, &forest::ENTRY];
+pub const REGISTRY: &[&Entry] = &[&gp::ENTRY, &forest::ENTRY, &random::ENTRY, &sobol::ENTRY];
 
 /// The optimizer of that name or alias.
 pub fn find(name: &str) -> Option<&'static Entry> {

@@ -177,9 +177,9 @@ mod tests {
             let b: Vec<f64> = (0..n).map(|i| (i as f64).sin()).collect();
             let mut x = b.clone();
             f.solve(&mut x);
-            for i in 0..n {
+            for (i, b) in b.iter().enumerate() {
                 let row: Vec<f64> = (0..n).map(|j| k.column(j)[i]).collect();
-                assert!((dot(&row, &x) - b[i]).abs() < 1e-10);
+                assert!((dot(&row, &x) - b).abs() < 1e-10);
             }
             let inverse = f.inverse();
             let first: f64 = (0..n).map(|i| inverse.column(0)[i] * b[i]).sum();

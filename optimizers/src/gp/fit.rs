@@ -1,0 +1,289 @@
+//! Learns the parameters of the covariance and of the output warp: maximum a posteriori, analytic gradient.
+//!
+//! Parameters, all logarithms: l_1..l_p, signal s, noise, trend t, warp b. The objective is
+//!   1/2 (z - m)' K^-1 (z - m) + 1/2 ln det K + n/2 ln 2 pi + 1/2 m^2 - ln |dz/dy| - ln prior
+//! with K of `kernel` plus noise on the diagonal (Rasmussen and Williams 2006, equations 5.8 and 5.9) and the mean m,
+//! itself standard normal, at its best value. Starts are fixed and evaluations counted: the same values give the
+//! same parameters, whatever was fitted before.
+
+use super::kernel::{Columns, Hyper, Part, matern};
+use super::transform::{LOG_WARP, Outputs};
+use crate::math::lbfgs::minimise;
+use crate::math::linalg::{Factor, Matrix, dot};
+
+/// What is learned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitted {
+    /// Of the covariance.
+    pub hyper: Hyper,
+    /// ln b of the output warp.
+    pub log_warp: f64,
+    /// The objective reached.
+    pub loss: f64,
+}
+
+/// What is known before the fit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Noise {
+    /// Learned.
+    Estimated,
+    /// This variance, in squared units of the objective; the warp is straight then.
+    Known(f64),
+}
+
+/// A normal prior on a logarithm, and its limits.
+#[derive(Debug, Clone, Copy)]
+struct Prior {
+    mean: f64,
+    sd: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Prior {
+    fn loss(&self, x: f64, slope: &mut f64) -> f64 {
+        let z = (x - self.mean) / self.sd;
+        *slope += z / self.sd;
+        0.5 * z * z
+    }
+}
+
+/// Observations prepared for many evaluations of the objective.
+struct Problem<'a> {
+    columns: &'a Columns,
+    outputs: &'a Outputs,
+    priors: Vec<Prior>,
+    /// Squared differences below the diagonal, column by column, per dimension.
+    squared: Vec<Vec<f64>>,
+    /// q + q^2 below the diagonal, column by column, and on it.
+    trend: Vec<f64>,
+    trend_diagonal: Vec<f64>,
+}
+
+impl<'a> Problem<'a> {
+    fn new(columns: &'a Columns, outputs: &'a Outputs, noise: Noise) -> Problem<'a> {
+        let n = columns.n;
+        let mut squared = vec![Vec::with_capacity(n * n.saturating_sub(1) / 2); columns.parts.len()];
+        let (mut trend, mut trend_diagonal) = (Vec::new(), Vec::with_capacity(n));
+        let mut forms = vec![0.0; n];
+        for j in 0..n {
+            for (d, packed) in squared.iter_mut().enumerate() {
+                packed.extend((j + 1..n).map(|i| columns.squared(d, i, j)));
+            }
+            let row: Vec<f64> = columns.values.iter().map(|c| c[j]).collect();
+            columns.linear_forms(&row, &mut forms);
+            trend_diagonal.push(forms[j] + forms[j] * forms[j]);
+            trend.extend(forms[j + 1..].iter().map(|q| q + q * q));
+        }
+        Problem {
+            columns,
+            outputs,
+            priors: priors(&columns.parts, outputs, noise),
+            squared,
+            trend,
+            trend_diagonal,
+        }
+    }
+
+    /// The objective at `theta`, and its gradient; infinite where K cannot be factored.
+    fn loss(&self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+        let (n, p) = (self.columns.n, self.columns.parts.len());
+        let weights: Vec<f64> = theta[..p].iter().map(|l| libm::exp(-2.0 * l)).collect();
+        let (signal, noise, trend) = (libm::exp(theta[p]), libm::exp(theta[p + 1]), libm::exp(theta[p + 2]));
+        let warped = self.outputs.warp(theta[p + 3]);
+
+        let mut k = vec![0.0; self.trend.len()];
+        for (w, squared) in weights.iter().zip(&self.squared) {
+            for (k, s) in k.iter_mut().zip(squared) {
+                *k += w * s;
+            }
+        }
+        let mut decay = vec![0.0; k.len()];
+        matern(&mut k, &mut decay);
+        let mut full = Matrix::zeros(n, n);
+        let mut at = 0;
+        for j in 0..n {
+            let column = full.column_mut(j);
+            column[j] = signal + noise + trend * self.trend_diagonal[j];
+            for (i, below) in column[j + 1..].iter_mut().enumerate() {
+                *below = signal * k[at + i] + trend * self.trend[at + i];
+            }
+            at += n - j - 1;
+        }
+        let Ok(factor) = Factor::new(full) else {
+            return f64::INFINITY;
+        };
+        let (mean, alpha) = solve_mean(&factor, &warped.z);
+        let residual: Vec<f64> = warped.z.iter().map(|z| z - mean).collect();
+        let mut loss = 0.5 * dot(&residual, &alpha) + 0.5 * factor.log_determinant() + 0.5 * mean * mean;
+        loss += 0.5 * n as f64 * std::f64::consts::TAU.ln() - warped.log_jacobian;
+
+        // dL/dtheta = 1/2 tr((K^-1 - alpha alpha') dK/dtheta); the matrix below the diagonal counts twice.
+        let inverse = factor.inverse();
+        let mut w = Vec::with_capacity(k.len());
+        let (mut trace, mut trend_trace) = (0.0, 0.0);
+        for j in 0..n {
+            let column = inverse.column(j);
+            let diagonal = column[j] - alpha[j] * alpha[j];
+            trace += 0.5 * diagonal;
+            trend_trace += 0.5 * diagonal * self.trend_diagonal[j];
+            w.extend(
+                column[j + 1..]
+                    .iter()
+                    .zip(&alpha[j + 1..])
+                    .map(|(k, a)| k - a * alpha[j]),
+            );
+        }
+        gradient[p] = signal * (dot(&w, &k) + trace);
+        gradient[p + 1] = noise * trace;
+        gradient[p + 2] = trend * (dot(&w, &self.trend) + trend_trace);
+        gradient[p + 3] = dot(&alpha, &warped.slope) - warped.jacobian_slope;
+        for (w, e) in w.iter_mut().zip(&decay) {
+            *w *= e;
+        }
+        for d in 0..p {
+            gradient[d] = 5.0 / 3.0 * signal * weights[d] * dot(&w, &self.squared[d]);
+        }
+        for (i, prior) in self.priors.iter().enumerate() {
+            loss += prior.loss(theta[i], &mut gradient[i]);
+        }
+        loss
+    }
+}
+
+/// The mean at its best value, and K^-1 (z - mean).
+pub fn solve_mean(factor: &Factor, z: &[f64]) -> (f64, Vec<f64>) {
+    let mut ones = vec![1.0; z.len()];
+    factor.solve(&mut ones);
+    let mut alpha = z.to_vec();
+    factor.solve(&mut alpha);
+    let mean = alpha.iter().sum::<f64>() / (1.0 + ones.iter().sum::<f64>());
+    for (a, o) in alpha.iter_mut().zip(&ones) {
+        *a -= mean * o;
+    }
+    (mean, alpha)
+}
+
+/// Lengthscales: log-normal with location sqrt(2) + ln(p)/2 and scale sqrt(3), so that the complexity of the prior
+/// does not grow with the dimension (Hvarfner, Hellsten and Nardi 2024, arXiv:2402.02229, section 4.2). The mode of
+/// that density is kept when it is written over the logarithm: the location moves by -3.
+fn priors(parts: &[Part], outputs: &Outputs, noise: Noise) -> Vec<Prior> {
+    let p = parts.len() as f64;
+    let length = Prior {
+        mean: std::f64::consts::SQRT_2 - 3.0 + 0.5 * libm::log(p),
+        sd: 3f64.sqrt(),
+        low: -4.6,
+        high: 5.0,
+    };
+    let mut all = vec![length; parts.len()];
+    let prior = |mean, sd, low, high| Prior { mean, sd, low, high };
+    all.push(prior(0.0, 1.5, -7.0, 7.0));
+    all.push(match noise {
+        Noise::Estimated => prior(-8.0, 4.0, -16.1, 1.0),
+        Noise::Known(v) => {
+            let fixed = libm::log(outputs.variance(v).clamp(1e-7, 1e6));
+            prior(fixed, 1.0, fixed, fixed)
+        }
+    });
+    let numbers = parts.contains(&Part::Number);
+    all.push(prior(-4.0, 2.5, -12.0, if numbers { 5.0 } else { -12.0 }));
+    all.push(match noise {
+        Noise::Estimated => prior(-1.0, 4.0, LOG_WARP.0, LOG_WARP.1),
+        Noise::Known(_) => prior(LOG_WARP.0, 1.0, LOG_WARP.0, LOG_WARP.0),
+    });
+    all
+}
+
+/// The parameters that explain `outputs` at `columns` best.
+pub fn fit(columns: &Columns, outputs: &Outputs, noise: Noise) -> Fitted {
+    let problem = Problem::new(columns, outputs, noise);
+    let p = columns.parts.len();
+    let low: Vec<f64> = problem.priors.iter().map(|q| q.low).collect();
+    let high: Vec<f64> = problem.priors.iter().map(|q| q.high).collect();
+    let centre: Vec<f64> = problem.priors.iter().map(|q| q.mean).collect();
+    // Smooth and straight, rough, noisy, and warped: each the start of another explanation of the same values.
+    let start = |length: f64, noise: f64, warp: f64| {
+        let mut theta = centre.clone();
+        for l in &mut theta[..p] {
+            *l += length;
+        }
+        theta[p + 1] += noise;
+        theta[p + 3] += warp;
+        theta
+    };
+    let starts = [
+        start(0.5, 2.0, 0.0),
+        start(-0.7, 1.0, 0.0),
+        start(1.2, 6.0, 0.0),
+        start(0.7, 2.0, 5.0),
+    ];
+    let mut found: Vec<_> = starts
+        .iter()
+        .map(|s| minimise(|t, g| problem.loss(t, g), s, &low, &high, 12, 1e-4))
+        .collect();
+    found.sort_by(|a, b| a.value.total_cmp(&b.value));
+    let best = minimise(|t, g| problem.loss(t, g), &found[0].x, &low, &high, 50, 1e-5);
+    Fitted {
+        hyper: Hyper {
+            weights: best.x[..p].iter().map(|l| libm::exp(-2.0 * l)).collect(),
+            signal: libm::exp(best.x[p]),
+            noise: libm::exp(best.x[p + 1]),
+            trend: libm::exp(best.x[p + 2]),
+        },
+        log_warp: best.x[p + 3],
+        loss: best.value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+
+    fn data(n: usize) -> (Columns, Outputs) {
+        let rows: Vec<Vec<f64>> = (0..n)
+            .map(|i| vec![(i as f64 * 0.618) % 1.0, (i as f64 * 0.382 + 0.1) % 1.0, (i % 3) as f64])
+            .collect();
+        let y: Vec<f64> = rows
+            .iter()
+            .map(|r| (4.0 * r[0]).sin() + 3.0 * (r[1] - 0.4).powi(2) + 0.3 * r[2])
+            .collect();
+        let refs: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let parts = [Part::Number, Part::Number, Part::Category];
+        (Columns::new(&parts, &refs), Outputs::new(&y))
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_loss() {
+        let (columns, outputs) = data(14);
+        let problem = Problem::new(&columns, &outputs, Noise::Estimated);
+        let theta = [-0.8, -0.2, 0.3, 0.4, -3.0, -2.0, 1.0];
+        let mut gradient = vec![0.0; 7];
+        problem.loss(&theta, &mut gradient);
+        let mut unused = vec![0.0; 7];
+        for i in 0..7 {
+            let (mut up, mut down) = (theta, theta);
+            up[i] += 1e-5;
+            down[i] -= 1e-5;
+            let want = (problem.loss(&up, &mut unused) - problem.loss(&down, &mut unused)) / 2e-5;
+            assert!(
+                (gradient[i] - want).abs() < 1e-5 * want.abs().max(1.0),
+                "{i}: {} is not {want}",
+                gradient[i]
+            );
+        }
+    }
+
+    #[test]
+    fn explains_smooth_values_and_knows_noise() {
+        let (columns, outputs) = data(30);
+        let fitted = fit(&columns, &outputs, Noise::Estimated);
+        assert!(fitted.hyper.noise < 1e-3, "{fitted:?}");
+        let mut rng = stream(1, 0, Purpose::Sample);
+        let mut y: Vec<f64> = (0..30).map(|_| rng.normal()).collect();
+        let fitted = fit(&columns, &Outputs::new(&y), Noise::Estimated);
+        assert!(fitted.hyper.noise > 0.1, "{fitted:?}");
+        y.fill(0.0);
+        assert!(fit(&columns, &Outputs::new(&y), Noise::Estimated).loss.is_finite());
+    }
+}
