@@ -26,7 +26,7 @@ use crate::math::linalg::NotPositive;
 use crate::options::{OptionKind, OptionSpec, Options};
 use crate::registry::{AskError, Entry, Optimizer, Origin, Proposal, Setup};
 use crate::rng::{Purpose, stream};
-use crate::starts::{KAPPA, PREV_TRIALS, RANDOM_STARTS, Starts, XI, with_initial};
+use crate::starts::{KAPPA, PREV_TRIALS, RANDOM_STARTS, Starts, XI};
 
 /// Registry line.
 pub const ENTRY: Entry = Entry {
@@ -220,8 +220,7 @@ impl Optimizer for Gp {
         let used = history.iter().filter(|o| o.value().is_some()).count();
         let mut notes = Vec::new();
         let found = self.propose(history, number, &seen);
-        let space = &self.setup.space;
-        let mut point = match found.as_ref().map(|f| f.first()) {
+        let point = match found.as_ref().map(|f| f.first()) {
             Ok(Some(best)) => self.ground.point(&best.row),
             Ok(None) => self.starts.fresh(&seen, number)?,
             Err(NotPositive) => {
@@ -229,13 +228,7 @@ impl Optimizer for Gp {
                 self.starts.fresh(&seen, number)?
             }
         };
-        if number == 0 {
-            let drawn = self.starts.fresh(&Seen::default(), 0)?;
-            let initial = with_initial(space, point.clone(), &drawn);
-            if !seen.contains(space, &initial) {
-                point = initial;
-            }
-        }
+        let point = self.starts.opening(point, number, &seen);
         Ok(Proposal {
             point,
             origin: Origin::Model { used },
