@@ -5,69 +5,121 @@ use super::Value;
 
 /// The value of an unquoted word. Never a list, a map or a function; the empty word is the empty text.
 pub fn plain(text: &str) -> Value {
-    let word = text.trim();
-    if let Some(v) = integer(word) {
-        return Value::Int(v);
-    }
-    if let Some(v) = float(word) {
-        return Value::Float(v);
-    }
-    match word {
-        "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => Value::Bool(true),
-        "no" | "No" | "NO" | "off" | "Off" | "OFF" | "false" | "False" | "FALSE" => Value::Bool(false),
-        "null" | "Null" | "NULL" | "~" => Value::Null,
-        _ => based_integer(word).map_or_else(|| Value::Text(text.to_string()), Value::Int),
-    }
+    known(text).unwrap_or_else(|| Value::Text(text.to_string()))
 }
 
-/// A decimal integer; leading zeros are only zeros.
-fn integer(word: &str) -> Option<i64> {
-    let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
-    (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
-        .then(|| word.parse().ok())
-        .flatten()
-}
-
-/// A decimal float that a double can hold: what would overflow, or vanish, was not meant as a number.
-fn float(word: &str) -> Option<f64> {
-    let (sign, body) = match word.strip_prefix('-') {
-        Some(body) => (-1.0, body),
-        None => (1.0, word.strip_prefix('+').unwrap_or(word)),
-    };
-    if [".inf", ".Inf", ".INF"].contains(&body)
-        || body.eq_ignore_ascii_case("inf")
-        || body.eq_ignore_ascii_case("infinity")
-    {
-        return Some(sign * f64::INFINITY);
-    }
-    if [".nan", ".NaN", ".NAN"].contains(&body) || body.eq_ignore_ascii_case("nan") {
-        return Some(f64::NAN);
-    }
-    let mantissa = body.split(['e', 'E']).next().unwrap_or_default();
-    if !mantissa.bytes().all(|b| b.is_ascii_digit() || b == b'.') || mantissa.len() == body.len() && !body.contains('.')
-    {
+/// A number, bool or null written plainly; `None` means that the text is just a text.
+pub(super) fn known(text: &str) -> Option<Value> {
+    let text = text.trim();
+    // The first byte decides for most texts that nothing below can match.
+    let first = *text.as_bytes().first()?;
+    if !matches!(
+        first,
+        b'0'..=b'9'
+            | b'+'
+            | b'-'
+            | b'.'
+            | b'~'
+            | b'i'
+            | b'I'
+            | b'n'
+            | b'N'
+            | b't'
+            | b'T'
+            | b'f'
+            | b'F'
+            | b'y'
+            | b'Y'
+            | b'o'
+            | b'O'
+    ) {
         return None;
     }
-    let value: f64 = body.parse().ok()?;
-    let vanished = value == 0.0 && mantissa.bytes().any(|b| matches!(b, b'1'..=b'9'));
-    (value.is_finite() && !vanished).then_some(sign * value)
-}
-
-/// `0x1F` or `0b101`.
-fn based_integer(word: &str) -> Option<i64> {
-    let (sign, body) = match word.strip_prefix('-') {
-        Some(body) => ("-", body),
-        None => ("", word.strip_prefix('+').unwrap_or(word)),
+    if let Some(v) = int(text) {
+        return Some(Value::Int(v));
+    }
+    if let Some(v) = float(text) {
+        return Some(Value::Float(v));
+    }
+    match text {
+        "~" | "null" | "Null" | "NULL" => return Some(Value::Null),
+        ".nan" | ".NaN" | ".NAN" => return Some(Value::Float(f64::NAN)),
+        _ => {}
+    }
+    if let Some(v) = boolean(text) {
+        return Some(Value::Bool(v));
+    }
+    let (sign, unsigned) = match first {
+        b'-' => (-1i64, &text[1..]),
+        b'+' => (1, &text[1..]),
+        _ => (1, text),
     };
-    let (radix, digits) = match body.split_at_checked(2)? {
-        ("0x" | "0X", digits) => (16, digits),
-        ("0b" | "0B", digits) => (2, digits),
-        _ => return None,
-    };
-    if !digits.starts_with(|c: char| c.is_digit(radix)) {
+    if matches!(unsigned, ".inf" | ".Inf" | ".INF") {
+        return Some(Value::Float(sign as f64 * f64::INFINITY));
+    }
+    let (digits, radix) = unsigned
+        .strip_prefix("0x")
+        .map(|d| (d, 16))
+        .or_else(|| unsigned.strip_prefix("0b").map(|d| (d, 2)))?;
+    if digits.starts_with(['+', '-']) {
         return None;
     }
-    i64::from_str_radix(&format!("{sign}{digits}"), radix).ok()
+    i64::from_str_radix(digits, radix).ok().map(|v| Value::Int(sign * v))
+}
+
+/// A YAML 1.1 boolean, in lower, Title or UPPER case. `y` and `n` are texts.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => Some(true),
+        "no" | "No" | "NO" | "off" | "Off" | "OFF" | "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+/// A decimal integer: sign and leading zeros allowed, `_` not. `None` beyond 64 bits.
+pub(super) fn int(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if is_digits(digits) { text.parse().ok() } else { None }
+}
+
+/// True for the text of a decimal integer of any size.
+pub(super) fn is_int_text(text: &str) -> bool {
+    is_digits(text.strip_prefix(['+', '-']).unwrap_or(text))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A decimal float: digits with a point, an exponent or both; `inf`, `infinity` and `nan` in any case.
+/// A text that looks finite but overflows, or looks positive but underflows to 0, is none.
+pub(super) fn float(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let first = *unsigned.as_bytes().first()?;
+    if !first.is_ascii_digit() && first != b'.' {
+        let special = ["inf", "infinity", "nan"]
+            .iter()
+            .any(|s| unsigned.eq_ignore_ascii_case(s));
+        return if special { text.parse().ok() } else { None };
+    }
+    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
+        Some(at) => (&unsigned[..at], Some(&unsigned[at + 1..])),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mantissa_ok = (is_digits(whole) || whole.is_empty())
+        && (is_digits(fraction) || fraction.is_empty())
+        && !(whole.is_empty() && fraction.is_empty());
+    if !mantissa_ok || !exponent.is_none_or(is_int_text) || (exponent.is_none() && !mantissa.contains('.')) {
+        return None;
+    }
+    let value: f64 = text.parse().ok()?;
+    let vanished = value == 0.0 && mantissa.bytes().any(|b| (b'1'..=b'9').contains(&b));
+    if value.is_infinite() || vanished {
+        None
+    } else {
+        Some(value)
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +172,7 @@ mod tests {
         ] {
             assert_eq!(plain(word), value, "{word:?}");
         }
+        assert_eq!(known("abc"), None);
         assert!(matches!(plain("nan"), Float(v) if v.is_nan()));
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::Data;
+use crate::flags::plain_float;
 
 /// `'text'`, `{'a': 1}`, `None`, `True`.
 impl Display for Data {
@@ -11,7 +12,7 @@ impl Display for Data {
             Data::Null => f.write_str("None"),
             Data::Bool(v) => f.write_str(if *v { "True" } else { "False" }),
             Data::Int(v) => write!(f, "{v}"),
-            Data::Float(v) => f.write_str(&float(*v)),
+            Data::Float(v) => f.write_str(&plain_float(*v)),
             Data::Text(v) => text(f, v),
             Data::List(items) => {
                 f.write_char('[')?;
@@ -33,26 +34,6 @@ impl Display for Data {
             }
         }
     }
-}
-
-/// Exponents from 1e16 on and below 1e-4, of at least two digits.
-fn float(v: f64) -> String {
-    if v.is_nan() {
-        return "nan".into();
-    }
-    if v.is_infinite() {
-        return if v > 0.0 { "inf".into() } else { "-inf".into() };
-    }
-    if v != 0.0 && !(1e-4..1e16).contains(&v.abs()) {
-        let shown = format!("{v:e}");
-        let (mantissa, exponent) = shown.split_once('e').unwrap_or((&shown, "0"));
-        let (sign, digits) = match exponent.strip_prefix('-') {
-            Some(digits) => ('-', digits),
-            None => ('+', exponent),
-        };
-        return format!("{mantissa}e{sign}{digits:0>2}");
-    }
-    format!("{v:?}")
 }
 
 fn text(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
