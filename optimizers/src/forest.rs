@@ -2,23 +2,16 @@
 //!
 //! The model: extremely randomised trees (see [`crate::tree`]); the mean over trees of their leaf means, and the
 //! spread by the law of total variance: mean of the leaf variances plus variance of the leaf means (Hutter, Xu, Hoos
-//! and Leyton-Brown 2014, section 4.3.2, equations 1 and 2). The next point is the one of highest expected
-//! improvement (in logarithms) among random points and what is reached from the best by small steps; now and then it
-//! is a space-filling point, so that no region is left out for ever (Hutter, Hoos and Leyton-Brown 2011).
+//! and Leyton-Brown 2014, section 4.3.2, equations 1 and 2). The rest is in [`crate::surrogate`].
 
 use rayon::prelude::*;
 
 use crate::encode::Axis;
 use crate::history::Observation;
-use crate::lattice::Seen;
-use crate::options::Options;
-use crate::registry::{AskError, Entry, Optimizer, Origin, Proposal, Setup};
-use crate::rng::{Purpose, Stream, stream};
-use crate::search::Search;
-use crate::starts::{self, Starts};
+use crate::registry::{AskError, Entry, Optimizer, Proposal};
+use crate::rng::Stream;
+use crate::surrogate::{self, Surrogate};
 use crate::tree::{Growth, Sample, Tree};
-use crate::trials::{State, Trials};
-use crate::wanted::{self, Wanted};
 
 /// Registry line.
 pub const ENTRY: Entry = Entry {
@@ -27,88 +20,24 @@ pub const ENTRY: Entry = Entry {
     summary: "random forest and expected improvement",
     when: "Many categories, conditions or failing trials, an objective that jumps, or thousands of trials: trees ask \
            little of the objective and stay cheap. On smooth objectives of few numbers gp needs fewer trials.",
-    options: &[
-        starts::RANDOM_STARTS,
-        wanted::ACQ_FUNC,
-        starts::KAPPA,
-        starts::XI,
-        starts::PREV_TRIALS,
-    ],
+    options: surrogate::OPTIONS,
     sequential: true,
-    make: |setup, options| Box::new(ForestSearch::new(setup, options)),
+    make: |setup, options| Box::new(ForestSearch(Surrogate::new(&setup, options))),
 };
 
 /// Trees in a forest.
 const TREES: usize = 48;
 /// Most rows that a tree sees; beyond, each sees a random part. Keeps the cost of a proposal bounded.
 const ROWS: usize = 1500;
-/// One in so many proposals is a space-filling point.
-const INTERLEAVE: u64 = 10;
-/// How many of the best trials have their neighbourhood searched.
-const LOCAL: usize = 6;
-
-struct ForestSearch {
-    setup: Setup,
-    starts: Starts,
-    search: Search,
-    wanted: Wanted,
-}
-
-impl ForestSearch {
-    fn new(setup: Setup, options: &Options) -> ForestSearch {
-        ForestSearch {
-            starts: Starts::new(&setup, options.int("random-starts")),
-            search: Search::new(&setup.space),
-            wanted: Wanted::new(options),
-            setup,
-        }
-    }
-}
+struct ForestSearch(Surrogate);
 
 impl Optimizer for ForestSearch {
     fn ask(&mut self, history: &[Observation], number: u64) -> Result<Proposal, AskError> {
-        if let Some(start) = self.starts.ask(history, number) {
-            return start;
-        }
-        let space = &self.setup.space;
-        let seen = Seen::new(space, history);
-        let drawn = self.starts.fresh(&seen, number)?;
-        let trials = Trials::new(self.search.encoding(), history);
-        let model = Origin::Model { used: trials.used() };
-        let mut rng = stream(self.setup.seed, number, Purpose::Search);
-        let point = if rng.below(INTERLEAVE) == 0 {
-            drawn
-        } else {
-            let scores = trials.scores();
-            let mut fit = stream(self.setup.seed, number, Purpose::Fit);
-            let forest = Forest::grow(&trials.rows, self.search.encoding().axes(), &scores, &mut fit);
-            let best = best_trials(&trials, &scores);
-            let target = best.iter().map(|i| scores[*i]).fold(0.0, f64::min);
-            let starts: Vec<&[f64]> = best.iter().map(|i| trials.row(*i)).collect();
-            let score = |row: &[f64]| {
-                let (mean, spread) = forest.predict(row);
-                self.wanted.score(mean, spread, target)
-            };
-            self.search
-                .maximise(score, &starts, &seen, &mut rng)
-                .unwrap_or_else(|| drawn.clone())
-        };
-        Ok(Proposal {
-            point: self.starts.opening(point, number, &seen),
-            origin: model,
-            notes: Vec::new(),
+        self.0.ask(history, number, |trials, axes, scores, rng| {
+            let model = Forest::grow(&trials.rows, axes, scores, rng);
+            move |row: &[f64]| model.predict(row)
         })
     }
-}
-
-/// The trials of best score, best first.
-fn best_trials(trials: &Trials, scores: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..trials.len())
-        .filter(|i| matches!(trials.states[*i], State::Value(_)))
-        .collect();
-    order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
-    order.truncate(LOCAL);
-    order
 }
 
 /// A fitted forest.
@@ -171,5 +100,38 @@ impl Forest {
         let mean = sum / n;
         let between = (squares / n - mean * mean).max(0.0);
         (mean, (within / n + between + self.floor).sqrt())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+
+    /// Two coordinates that tell nothing apart and one that does: by hand, a leaf with targets 1 and 3 has mean 2 and
+    /// variance 1; trees that agree add no variance between them.
+    #[test]
+    fn variance_is_within_leaves_and_between_trees() {
+        let mut rng = stream(1, 0, Purpose::Fit);
+        let axes = [Axis::Category(1), Axis::Category(2)];
+        let rows = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+        let forest = Forest::grow(&rows, &axes, &[1.0, 3.0, 7.0], &mut rng);
+        let (mean, spread) = forest.predict(&[0.0, 0.0]);
+        assert_eq!(mean, 2.0);
+        assert!((spread * spread - 1.0 - forest.floor).abs() < 1e-12);
+        let (mean, spread) = forest.predict(&[0.0, 1.0]);
+        assert_eq!(mean, 7.0);
+        assert!((spread * spread - forest.floor).abs() < 1e-12);
+    }
+
+    #[test]
+    fn spread_grows_away_from_the_data() {
+        let mut rng = stream(2, 0, Purpose::Fit);
+        let rows = [0.1, 0.15, 0.2, 0.8, 0.85, 0.9];
+        let forest = Forest::grow(&rows, &[Axis::Continuous], &[0.0, 0.1, 0.2, 5.0, 5.1, 5.2], &mut rng);
+        let (middle, far) = forest.predict(&[0.5]);
+        let (_, near) = forest.predict(&[0.15]);
+        assert!(far > 3.0 * near, "{far} and {near}");
+        assert!((1.0..4.2).contains(&middle), "{middle}");
     }
 }

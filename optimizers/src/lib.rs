@@ -9,6 +9,7 @@
 
 pub mod encode;
 pub mod forest;
+pub mod gbrt;
 pub mod gp;
 pub mod history;
 pub mod lattice;
@@ -21,6 +22,7 @@ pub mod search;
 pub mod sobol;
 pub mod space;
 pub mod starts;
+pub mod surrogate;
 pub mod tree;
 pub mod trials;
 pub mod wanted;

@@ -4,6 +4,7 @@
 use thiserror::Error;
 
 use crate::forest;
+use crate::gbrt;
 use crate::gp;
 use crate::history::Observation;
 use crate::options::{OptionError, OptionSpec, Options};
@@ -93,7 +94,7 @@ pub struct Entry {
 }
 
 /// Every optimizer, in the order in which help lists them.
-pub const REGISTRY: &[&Entry] = &[&gp::ENTRY, &forest::ENTRY, &random::ENTRY, &sobol::ENTRY];
+pub const REGISTRY: &[&Entry] = &[&gp::ENTRY, &forest::ENTRY, &gbrt::ENTRY, &random::ENTRY, &sobol::ENTRY];
 
 /// The optimizer of that name or alias.
 pub fn find(name: &str) -> Option<&'static Entry> {

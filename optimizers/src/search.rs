@@ -39,6 +39,11 @@ impl Search {
         }
     }
 
+    /// The space searched.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
     /// The encoding of the rows that are scored.
     pub fn encoding(&self) -> &Encoding {
         &self.encoding

@@ -131,7 +131,7 @@ impl Starts {
 
 /// `point` with the initial values in place of its own; dimensions that become active by that take theirs from
 /// `drawn`, a point of the space with the same initial values.
-fn with_initial(space: &Space, point: &Point, drawn: &Point) -> Point {
+pub fn with_initial(space: &Space, point: &Point, drawn: &Point) -> Point {
     let mut values = Vec::with_capacity(space.len());
     for (i, d) in space.dimensions().iter().enumerate() {
         let v = d.initial.or(point.0[i]).or(drawn.0[i]);
