@@ -1,1 +1,64 @@
 //! Where a run executes. One file and one registry line each; uses `run`, never `batch` or another executor.
+//!
+//! An executor is handed staged runs, one per slot at a time, and says what becomes of them. What it says is a
+//! wake-up: the run's own files are the record, and whoever listens reads those.
+
+pub mod fake;
+
+use thiserror::Error;
+
+use crate::run::Run;
+
+/// What an executor has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The program of the run has started.
+    Started { run: String, pid: Option<u32> },
+    /// The program printed something.
+    Output {
+        run: String,
+        stream: Stream,
+        bytes: Vec<u8>,
+    },
+    /// The run is over and finalized.
+    Exited { run: String },
+    /// The run was not started, as it is no longer waiting for that.
+    Refused { run: String, status: String },
+    /// The run cannot be executed.
+    Failed { run: String, message: String },
+    /// Whoever supervised the run is gone.
+    Gone { run: String },
+}
+
+/// An output stream of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    Out,
+    Err,
+}
+
+/// How hard to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// As `gage stop` does.
+    Gently,
+    /// As `gage stop --force` does, without waiting.
+    AtOnce,
+}
+
+/// Why nothing can be executed here.
+#[derive(Debug, Error)]
+#[error("cannot start a worker: {0}")]
+pub struct LaunchError(pub String);
+
+/// A place where runs execute. Events go to the listener that it was made with.
+pub trait Executor {
+    /// Starts a staged run in a slot that has no other run.
+    fn launch(&mut self, slot: usize, run: &Run) -> Result<(), LaunchError>;
+
+    /// Stops a run; `Exited` follows, unless the run is not there any more.
+    fn stop(&mut self, run: &Run, how: Stop);
+}
+
+/// Who is told of events; called from any thread.
+pub type Listener = Box<dyn Fn(Event) + Send + Sync>;

@@ -1,0 +1,402 @@
+//! Whole studies in virtual time, with a driver that dies, a journal that tears and messages that go astray:
+//! scheduler, journal and resuming are the real ones, runs and optimizer are pretended. Used by tests and benches;
+//! `gage` itself never simulates.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+
+use gage_optimizers::rng::{Purpose, Stream, stream};
+
+use super::event::{Ended, Event, Header, Proposed, Reason, Rules, Status};
+use super::journal;
+use super::record::Record;
+use super::scheduler::{Action, State};
+use crate::executor::fake::{Fake, Fate, Faults};
+use crate::executor::{Event as Message, Executor, Stop};
+use crate::flags::Value;
+use crate::run::Run;
+
+/// What is simulated.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Of all accidents, not of the study.
+    pub seed: u64,
+    pub rules: Rules,
+    pub faults: Faults,
+    /// Probability that the driver dies, per step.
+    pub crash: f64,
+    /// The driver dies at this very step, too.
+    pub crash_at: Option<u64>,
+    /// Probability that a dying driver leaves a torn line, that appending fails as the disk is full, and that a
+    /// worker dies together with the driver.
+    pub torn: f64,
+    pub full_disk: f64,
+    pub dead_worker: f64,
+    /// Share of the trials whose program fails.
+    pub failing: f64,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub struct Story {
+    /// Value of each trial, by number.
+    pub values: BTreeMap<u64, u64>,
+    pub record: Record,
+    pub reason: Reason,
+    /// Drivers that died.
+    pub deaths: u64,
+    /// Steps taken: places where a driver can die.
+    pub steps: u64,
+    /// Virtual milliseconds.
+    pub time: u64,
+}
+
+/// Why a driver's life ended early.
+enum Death {
+    Crash,
+    Broken(String),
+}
+
+struct Life<'a> {
+    scenario: &'a Scenario,
+    world: &'a mut Fake,
+    luck: &'a mut Stream,
+    journal: &'a mut Vec<u8>,
+    steps: &'a mut u64,
+    record: Record,
+    lines: u64,
+    /// Trial and attempt of each run.
+    numbers: BTreeMap<String, (u64, u32)>,
+    events: VecDeque<Event>,
+    finished: Option<Reason>,
+}
+
+/// How often what is in flight is looked after without being asked, in virtual milliseconds.
+const SWEEP: u64 = 1000;
+
+/// Plays a study to its end, through as many drivers as it takes. `Err` says which promise was broken.
+pub fn play(scenario: &Scenario) -> Result<Story, String> {
+    let mut world = Fake::new(stream(scenario.seed, 0, Purpose::Search), scenario.faults);
+    let mut luck = stream(scenario.seed, 1, Purpose::Search);
+    let mut journal = Vec::new();
+    let mut steps = 0;
+    let mut deaths = 0;
+    loop {
+        let contents = journal::decode_all(&journal, Path::new(journal::FILE)).map_err(|e| e.to_string())?;
+        journal.truncate(contents.length as usize);
+        let mut life = Life {
+            scenario,
+            world: &mut world,
+            luck: &mut luck,
+            journal: &mut journal,
+            steps: &mut steps,
+            record: Record::of(&contents.events),
+            lines: contents.events.len() as u64,
+            numbers: BTreeMap::new(),
+            events: VecDeque::new(),
+            finished: None,
+        };
+        let end = life.live();
+        match (end, life.finished) {
+            (Ok(()), Some(reason)) => {
+                let record = life.record;
+                check(scenario, &world, &record, reason)?;
+                let folded = Record::of(
+                    &journal::decode_all(&journal, Path::new(journal::FILE))
+                        .map_err(|e| e.to_string())?
+                        .events,
+                );
+                if format!("{folded:?}") != format!("{record:?}") {
+                    return Err("the journal adds up to something else than what the driver held".into());
+                }
+                return Ok(Story {
+                    values: record.trials().map(|(n, t)| (n, value_of(&t.proposed))).collect(),
+                    record,
+                    reason,
+                    deaths,
+                    steps,
+                    time: world.now(),
+                });
+            }
+            (Ok(()), None) => return Err("the driver stopped without an end".into()),
+            (Err(Death::Broken(promise)), _) => return Err(promise),
+            (Err(Death::Crash), _) => {
+                deaths += 1;
+                if deaths > 10_000 {
+                    return Err("no end in sight".into());
+                }
+                world.listener_died(scenario.dead_worker);
+                world.wait_until(world.now() + luck.below(3000));
+            }
+        }
+    }
+}
+
+impl Life<'_> {
+    fn live(&mut self) -> Result<(), Death> {
+        for (number, trial) in self.record.trials() {
+            self.numbers.insert(trial.run.clone(), (number, trial.attempt));
+        }
+        self.events.push_back(if self.lines == 0 {
+            Event::Opened(Box::new(Header {
+                rules: self.scenario.rules,
+                ..Header::default()
+            }))
+        } else {
+            Event::Resumed {
+                pid: 1,
+                host: "simulation".into(),
+            }
+        });
+        let mut sweep_at = self.world.now() + SWEEP;
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                self.happen(&event)?;
+            }
+            if self.finished.is_some() {
+                return Ok(());
+            }
+            match self.world.next_at().filter(|at| *at < sweep_at) {
+                Some(_) => {
+                    let message = self.world.take().expect("an event is on its way");
+                    self.hear(&message);
+                }
+                None => {
+                    self.world.wait_until(sweep_at);
+                    sweep_at += SWEEP;
+                    self.sweep()?;
+                }
+            }
+        }
+    }
+
+    /// A place where the driver can die.
+    fn step(&mut self) -> Result<(), Death> {
+        *self.steps += 1;
+        let at = self.scenario.crash_at == Some(*self.steps);
+        if at || self.luck.unit() < self.scenario.crash {
+            return Err(Death::Crash);
+        }
+        Ok(())
+    }
+
+    fn happen(&mut self, event: &Event) -> Result<(), Death> {
+        self.step()?;
+        let line = journal::encode(event, self.lines + 1, self.world.now());
+        if self.luck.unit() < self.scenario.full_disk {
+            return Err(Death::Crash);
+        }
+        if let Err(death) = self.step() {
+            if self.luck.unit() < self.scenario.torn {
+                let part = self.luck.below(line.len() as u64) as usize;
+                self.journal.extend_from_slice(&line.as_bytes()[..part]);
+            }
+            return Err(death);
+        }
+        self.journal.extend_from_slice(line.as_bytes());
+        self.lines += 1;
+        let actions = self.record.apply(event);
+        for action in actions {
+            self.step()?;
+            self.act(action)?;
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), Death> {
+        match action {
+            Action::Ask { trial, horizon } => {
+                let values = [("x".to_string(), Value::Int(self.propose(trial, horizon) as i64))].into();
+                let run = name(trial, 0);
+                self.numbers.insert(run.clone(), (trial, 0));
+                self.events.push_back(Event::Proposed(Proposed {
+                    trial,
+                    run,
+                    values,
+                    seen: self.lines,
+                    horizon,
+                    ..Proposed::default()
+                }));
+            }
+            Action::Launch { trial, attempt, slot } => {
+                let run = name(trial, attempt);
+                let exit = i32::from(hash(&[7, trial]) as f64 / u64::MAX as f64 <= self.scenario.failing);
+                self.world.make(&run, exit);
+                if let Err(error) = self.world.launch(slot, &Run::new("", &run)) {
+                    self.events.push_back(Event::Ended(Ended {
+                        trial,
+                        attempt,
+                        status: Status::Error,
+                        exit: 1,
+                        objective: None,
+                        seconds: None,
+                        message: Some(error.to_string()),
+                    }));
+                }
+                let running = self
+                    .world
+                    .runs()
+                    .filter(|(_, fate)| matches!(fate, Fate::Running { .. }));
+                if self.scenario.rules.slots < 50 && running.count() > self.record.scheduler.rules().slots {
+                    return Err(Death::Broken("more runs than slots".into()));
+                }
+            }
+            Action::Stop { trial, attempt } => self.world.stop(&Run::new("", name(trial, attempt)), Stop::Gently),
+            Action::Renew { trial, attempt } => {
+                let run = name(trial, attempt);
+                self.numbers.insert(run.clone(), (trial, attempt));
+                self.events.push_back(Event::Again { trial, attempt, run });
+            }
+            Action::Look { trial, attempt } => {
+                let event = self.found(trial, attempt).unwrap_or(Event::Waiting { trial, attempt });
+                self.events.push_back(event);
+            }
+            Action::Finish(reason) => {
+                self.finished = Some(reason);
+                self.events.push_back(Event::Closed { reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// A stand-in for an optimizer: depends on every recent result that it may use.
+    fn propose(&self, trial: u64, horizon: Option<u64>) -> u64 {
+        let mut digest = hash(&[1, trial]);
+        if !self.scenario.rules.known {
+            let recent = trial.saturating_sub(3 * self.scenario.rules.slots as u64);
+            for number in recent..horizon.unwrap_or(trial) {
+                let Some(t) = self.record.trial(number) else { continue };
+                if let Some(ended) = &t.ended {
+                    digest ^= hash(&[number, ended.exit as u64, value_of(&t.proposed)]);
+                }
+            }
+        }
+        digest >> 1
+    }
+
+    fn hear(&mut self, message: &Message) {
+        let (Message::Started { run, .. }
+        | Message::Output { run, .. }
+        | Message::Exited { run }
+        | Message::Refused { run, .. }
+        | Message::Failed { run, .. }
+        | Message::Gone { run }) = message;
+        let Some(&(trial, attempt)) = self.numbers.get(run) else {
+            return;
+        };
+        self.events.extend(match message {
+            Message::Started { .. } => Some(Event::Started {
+                trial,
+                attempt,
+                pid: None,
+            }),
+            _ => self.found(trial, attempt),
+        });
+    }
+
+    /// What the run itself says.
+    fn found(&self, trial: u64, attempt: u32) -> Option<Event> {
+        Some(match self.world.fate(&name(trial, attempt))? {
+            Fate::Waiting => return None,
+            Fate::Running { .. } => Event::Started {
+                trial,
+                attempt,
+                pid: None,
+            },
+            Fate::Lost => Event::Lost { trial, attempt },
+            Fate::Ended { exit } => Event::Ended(Ended {
+                trial,
+                attempt,
+                status: match exit {
+                    0 => Status::Completed,
+                    1.. => Status::Error,
+                    _ => Status::Terminated,
+                },
+                exit,
+                objective: None,
+                seconds: None,
+                message: None,
+            }),
+        })
+    }
+
+    /// Looks after everything in flight, as messages may have been lost.
+    fn sweep(&mut self) -> Result<(), Death> {
+        self.step()?;
+        let scheduler = &self.record.scheduler;
+        let live = self
+            .record
+            .trials()
+            .filter(|(n, _)| matches!(scheduler.state(*n), Some(State::Live { .. })));
+        let found: Vec<Event> = live.filter_map(|(n, t)| self.found(n, t.attempt)).collect();
+        let news = found.into_iter().filter(|event| {
+            !matches!(event, Event::Started { trial, .. }
+                if matches!(scheduler.state(*trial), Some(State::Live { started: true, .. })))
+        });
+        self.events.extend(news);
+        Ok(())
+    }
+}
+
+/// The promises.
+fn check(scenario: &Scenario, world: &Fake, record: &Record, reason: Reason) -> Result<(), String> {
+    let counts = record.scheduler.counts();
+    if reason == Reason::Done && Some(counts.done()) != scenario.rules.planned {
+        return Err(format!(
+            "{} trials instead of {:?}",
+            counts.done(),
+            scenario.rules.planned
+        ));
+    }
+    let mut completed: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+    for (run, fate) in world.runs() {
+        match fate {
+            Fate::Running { .. } => return Err(format!("{run} was left running")),
+            Fate::Ended { exit: 0 } => {
+                let number = run.split('-').nth(1).and_then(|n| n.parse().ok());
+                completed
+                    .entry(number.ok_or("a run of no trial")?)
+                    .or_default()
+                    .push(run);
+            }
+            _ => {}
+        }
+    }
+    for (number, trial) in record.trials() {
+        let runs = completed.remove(&number).unwrap_or_default();
+        let recorded = trial.ended.as_ref().map(|e| e.status) == Some(Status::Completed);
+        if runs.len() > 1 {
+            return Err(format!("trial {number} completed as {runs:?}"));
+        }
+        if recorded != (runs.len() == 1) {
+            return Err(format!("the result of trial {number} is not what became of {runs:?}"));
+        }
+        if recorded && runs[0] != trial.run {
+            return Err(format!("trial {number} is recorded as {}, not {}", trial.run, runs[0]));
+        }
+    }
+    match completed.is_empty() {
+        true => Ok(()),
+        false => Err(format!("results without a trial: {completed:?}")),
+    }
+}
+
+fn name(trial: u64, attempt: u32) -> String {
+    format!("t-{trial}-{attempt}")
+}
+
+fn value_of(proposed: &Proposed) -> u64 {
+    match proposed.values.get("x") {
+        Some(Value::Int(v)) => *v as u64,
+        _ => 0,
+    }
+}
+
+/// Mixes numbers (the finaliser of SplitMix64, Steele et al. 2014, over a running sum).
+fn hash(numbers: &[u64]) -> u64 {
+    numbers.iter().fold(0x9e37_79b9_7f4a_7c15, |h: u64, n| {
+        let mut z = h.wrapping_add(*n).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 30)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    })
+}
