@@ -3,8 +3,10 @@
 //! A [`Screen`] says what a stream can show. Everything is rendered to text for one screen, then written at once:
 //! without a terminal nothing is coloured, cut or paged.
 
+pub mod live;
 pub mod number;
 pub mod pager;
+pub mod progress;
 pub mod prompt;
 pub mod screen;
 pub mod style;
