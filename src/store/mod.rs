@@ -1,4 +1,6 @@
 //! Finding, selecting, filtering and indexing runs. Uses `run` and `scalars`; never `batch` or `executor`.
-pub use row::RunRow;
+
+pub mod expression;
 pub mod range;
 pub mod select;
+mod token;
