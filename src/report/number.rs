@@ -36,23 +36,6 @@ fn with_decimal(text: &str) -> String {
     }
 }
 
-/// A double in full, as CSV and exports write it: the shortest text that reads back the same.
-pub fn full(value: f64) -> String {
-    if value.is_nan() || value.is_infinite() {
-        return short(value);
-    }
-    let magnitude = value.abs();
-    if magnitude == 0.0 || (1e-4..1e16).contains(&magnitude) {
-        format!("{value:?}")
-    } else {
-        let text = format!("{value:e}");
-        let (mantissa, exponent) = text.split_once('e').expect("`e` formatting has an exponent");
-        let exponent: i32 = exponent.parse().expect("`e` formatting has an integer exponent");
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{mantissa}e{sign}{:02}", exponent.abs())
-    }
-}
-
 /// Bytes for people: `512`, `1.5K`, `20M`.
 pub fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
@@ -96,21 +79,6 @@ mod tests {
         ] {
             assert_eq!(short(value), text, "{value}");
         }
-    }
-
-    #[test]
-    fn full_texts_read_back_the_same() {
-        for (value, text) in [
-            (0.1, "0.1"),
-            (3.0, "3.0"),
-            (1e-5, "1e-05"),
-            (1.25e300, "1.25e+300"),
-            (0.30000000000000004, "0.30000000000000004"),
-        ] {
-            assert_eq!(full(value), text);
-            assert_eq!(text.parse::<f64>().unwrap(), value);
-        }
-        assert_eq!(full(f64::INFINITY), "inf");
     }
 
     #[test]
