@@ -6,6 +6,7 @@ use gage_optimizers::{Dimension, Domain, Point, Space, Value as PointValue};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::flags::search::{Distribution, Search};
 use crate::flags::{FlagValues, Value};
 
 /// The searched flags, in name order.
@@ -40,6 +41,8 @@ pub enum Kind {
     Int {
         low: i64,
         high: i64,
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        log: bool,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         step: Option<i64>,
     },
@@ -72,10 +75,10 @@ impl Kind {
                 log: *log,
                 step: *step,
             },
-            Kind::Int { low, high, step } => Domain::Int {
+            Kind::Int { low, high, log, step } => Domain::Int {
                 low: *low,
                 high: *high,
-                log: false,
+                log: *log,
                 step: step.unwrap_or(1),
             },
             Kind::Ordinal { items } => Domain::Ordinal {
@@ -88,7 +91,7 @@ impl Kind {
     /// What a run gets for a value of the domain.
     fn value(&self, value: PointValue) -> Value {
         match (self, value) {
-            (Kind::Real { .. }, PointValue::Real(v)) => Value::Float(v),
+            (Kind::Real { low, step, .. }, PointValue::Real(v)) => Value::Float(tidy(*low, *step, v)),
             (Kind::Int { .. }, PointValue::Int(v)) => Value::Int(v),
             (Kind::Ordinal { items } | Kind::Categorical { items }, PointValue::Choice(i)) => items[i].clone(),
             _ => unreachable!("a point is of its space"),
@@ -112,6 +115,18 @@ impl Kind {
         };
         self.domain().contains(found).then_some(found)
     }
+}
+
+/// The decimal that a value of a stepped range means: 0.3 for `0 + 3 * 0.1`, which is a little more in binary.
+fn tidy(low: f64, step: Option<f64>, value: f64) -> f64 {
+    let search = Search {
+        distribution: Distribution::Uniform,
+        low: Value::Float(low),
+        high: Value::Null,
+        initial: None,
+        step: step.map(Value::Float),
+    };
+    search.tidy(value)
 }
 
 impl SpaceSpec {
@@ -205,6 +220,7 @@ mod tests {
                 Kind::Int {
                     low: 1,
                     high: 9,
+                    log: false,
                     step: Some(2),
                 },
             ),
