@@ -1,6 +1,7 @@
 //! How a command ends when it cannot do what it was asked: a text after `gage: ` and an exit code.
 
 use super::eprint_line;
+use crate::project::ProjectError;
 
 /// What a command returns: its exit code, or why it failed.
 pub type CommandResult = Result<u8, Failure>;
@@ -8,6 +9,8 @@ pub type CommandResult = Result<u8, Failure>;
 /// A message for standard error and an exit code.
 #[derive(Debug)]
 pub struct Failure {
+    /// Lines printed before, as they are. Often empty.
+    pub report: String,
     /// Printed after `gage: `; nothing is printed if empty.
     pub message: String,
     pub code: u8,
@@ -17,6 +20,7 @@ impl Failure {
     /// An error: exit code 1.
     pub fn new(message: impl Into<String>) -> Failure {
         Failure {
+            report: String::new(),
             message: message.into(),
             code: 1,
         }
@@ -25,6 +29,7 @@ impl Failure {
     /// An error with another exit code.
     pub fn with_code(message: impl Into<String>, code: u8) -> Failure {
         Failure {
+            report: String::new(),
             message: message.into(),
             code,
         }
@@ -34,6 +39,7 @@ impl Failure {
     pub fn usage(message: impl Into<String>, command: &str) -> Failure {
         let message = message.into();
         Failure {
+            report: String::new(),
             message: format!("{message}\nTry '{command} --help' for more information."),
             code: 2,
         }
@@ -49,6 +55,9 @@ impl Failure {
 
     /// Says what is wrong.
     pub fn print(&self) {
+        if !self.report.is_empty() {
+            eprint_line(&self.report);
+        }
         if !self.message.is_empty() {
             eprint_line(&format!("gage: {}", self.message));
         }
@@ -57,6 +66,12 @@ impl Failure {
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Failure::new(format!("{:#}", error.into()))
+        let error = error.into();
+        // Errors in an operations file are reported in their own form.
+        let report = error.downcast_ref::<ProjectError>().map_or("", ProjectError::report);
+        Failure {
+            report: report.to_string(),
+            ..Failure::new(format!("{error:#}"))
+        }
     }
 }

@@ -1,6 +1,153 @@
 //! What can be run here: operations files (gage and Guild dialects), bare scripts with their detected flags,
 //! source selection. Ends in an [`OpDef`]. Uses `flags` and `config`; never `run` or `batch`.
 
+mod complete;
+mod declared;
+pub mod detect;
+mod error;
+pub mod exec;
+mod fields;
+mod find;
+mod gage;
 pub mod opdef;
+mod schema;
+mod script;
+pub mod source;
+#[cfg(test)]
+mod tests;
 
+use std::path::{Path, PathBuf};
+
+pub use error::ProjectError;
+pub use exec::Substitutes;
 pub use opdef::{Command, ConfigSelect, Exec, FlagsDest, OpDef, OptimizerDef, SourceCode};
+pub use schema::{Fault, json_schema};
+
+use declared::{Declared, Dialect};
+
+/// A directory with things to run.
+#[derive(Debug, Clone, Default)]
+pub struct Project {
+    /// The project directory.
+    pub dir: PathBuf,
+    /// Its operations file, if it has one.
+    pub file: Option<PathBuf>,
+    /// `$runs-dir`, as a path.
+    pub runs_dir: Option<PathBuf>,
+    operations: Vec<Declared>,
+}
+
+impl Project {
+    /// Opens the project in a directory. A directory with no operations file is a project of scripts.
+    pub fn open(dir: &Path) -> Result<Project, ProjectError> {
+        match find::operations_file(dir) {
+            None => Ok(Project {
+                dir: dir.to_path_buf(),
+                ..Project::default()
+            }),
+            Some((name, dialect)) => Project::read(&dir.join(name), name, dialect),
+        }
+    }
+
+    /// Opens the project of an operations file; `shown` is the file's name in messages.
+    pub fn open_file(file: &Path, shown: &str) -> Result<Project, ProjectError> {
+        Project::read(file, shown, find::dialect(file))
+    }
+
+    fn read(file: &Path, shown: &str, dialect: Dialect) -> Result<Project, ProjectError> {
+        let data = find::read(file);
+        let (operations, runs_dir) = match dialect {
+            Dialect::Gage => {
+                let data = data.map_err(|reason| find::gage_error(shown, &[format!("{shown}: {reason}")]))?;
+                let faults = schema::check(&data);
+                if !faults.is_empty() {
+                    let lines: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+                    return Err(find::gage_error(shown, &lines));
+                }
+                gage::operations(&data).map_err(|reason| find::gage_error(shown, &[reason]))?
+            }
+            Dialect::Guild => {
+                let data = data.map_err(|reason| find::guild_error(shown, &reason))?;
+                let shown_data = data.to_string();
+                return Err(find::guild_error(
+                    shown,
+                    &format!("invalid guildfile data {shown_data}"),
+                ));
+            }
+        };
+        Ok(Project {
+            dir: find::project_dir(file),
+            runs_dir: runs_dir.map(|dir| file.parent().unwrap_or(Path::new("")).join(dir)),
+            file: Some(file.to_path_buf()),
+            operations,
+        })
+    }
+
+    /// The operations of the file in its order, without what is only found in their scripts. Private ones have
+    /// a name that begins with `_`.
+    pub fn operations(&self) -> impl Iterator<Item = &OpDef> {
+        self.operations.iter().map(|op| &op.def)
+    }
+
+    /// The operation of that name, complete: one of the file, else a script or program; with no name the
+    /// default operation.
+    pub fn operation(&self, name: Option<&str>) -> Result<OpDef, ProjectError> {
+        let Some(name) = name else {
+            return complete::complete(self.default_operation()?, &self.dir);
+        };
+        if let Some(declared) = self.declared(name)? {
+            return complete::complete(declared, &self.dir);
+        }
+        if let Some(def) = script::operation(&self.dir, name)? {
+            return Ok(def);
+        }
+        Err(ProjectError::new(match (&self.file, name.rsplit_once(':')) {
+            (None, _) => format!(
+                "cannot find operation {name}\nYou may need to include a model in the form MODEL:OPERATION. \
+                 Try 'gage operations' for a list of available operations."
+            ),
+            (_, Some((model, op))) if self.operations.iter().any(|declared| declared.model == model) => format!(
+                "operation '{op}' is not defined for model '{model}'\nTry 'gage operations {model}' for a list of \
+                 available operations."
+            ),
+            _ => format!(
+                "operation '{name}' is not defined for this project\nTry 'gage operations' for a list of available \
+                 operations."
+            ),
+        }))
+    }
+
+    fn default_operation(&self) -> Result<&Declared, ProjectError> {
+        let mut public = self.operations.iter().filter(|op| !op.private());
+        let only = match (public.next(), public.next()) {
+            (Some(only), None) => Some(only),
+            _ => None,
+        };
+        let default = self.operations.iter().find(|op| op.def.default);
+        default.or(only).ok_or_else(|| {
+            ProjectError::new(
+                "a default operation is not defined for this project\nTry 'gage operations' for a list of available \
+                 operations.",
+            )
+        })
+    }
+
+    /// By the whole name, else by the operation's own name if only one model has it.
+    fn declared(&self, name: &str) -> Result<Option<&Declared>, ProjectError> {
+        if let Some(found) = self.operations.iter().find(|op| op.def.name == name) {
+            return Ok(Some(found));
+        }
+        let same: Vec<&Declared> = self.operations.iter().filter(|op| op.op == name).collect();
+        match same[..] {
+            [] => Ok(None),
+            [one] => Ok(Some(one)),
+            _ => {
+                let names: Vec<String> = same.iter().map(|op| format!("  {}", op.def.name)).collect();
+                Err(ProjectError::new(format!(
+                    "there are multiple operations that match '{name}'\nTry specifying one of the following:\n{}",
+                    names.join("\n")
+                )))
+            }
+        }
+    }
+}

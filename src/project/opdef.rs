@@ -20,6 +20,9 @@ pub struct OpDef {
     pub description: String,
     #[serde(skip_serializing_if = "is_default")]
     pub default: bool,
+    /// A script or program that no operations file names: its flags were found, not declared.
+    #[serde(skip_serializing_if = "is_default")]
+    pub bare: bool,
     pub exec: Exec,
     /// The Python script that flags were detected in or that `globals` delivery rewrites, relative to the
     /// source directory.
@@ -60,6 +63,9 @@ pub struct OpDef {
     pub default_max_trials: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Json>,
+    /// Dependencies in the gage dialect: maps as written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub depends: Vec<Json>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Json>,
     /// Named resources of the model, for `requires`.

@@ -1,0 +1,346 @@
+//! Projects from real directories: what is found, completed and refused.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::{Command, FlagsDest, OpDef, Project};
+
+pub(super) fn write(dir: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+pub(super) fn project(files: &[(&str, &str)]) -> (tempfile::TempDir, Project) {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), files);
+    let project = Project::open(dir.path()).unwrap_or_else(|e| panic!("{}{e}", e.report()));
+    (dir, project)
+}
+
+/// What opening a project says: the report, then the message.
+pub(super) fn refusal(files: &[(&str, &str)]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), files);
+    match Project::open(dir.path()) {
+        Ok(_) => "valid".into(),
+        Err(error) => format!("{}\n{error}", error.report()).trim().to_string(),
+    }
+}
+
+fn error(project: &Project, name: Option<&str>) -> String {
+    project.operation(name).unwrap_err().to_string()
+}
+
+pub(super) fn words(def: &OpDef) -> String {
+    match &def.exec.run {
+        None => String::new(),
+        Some(Command::Shell(text)) => format!("sh: {text}"),
+        Some(Command::Words(words)) => words.join(" "),
+    }
+}
+
+#[test]
+fn scripts_need_no_operations_file() {
+    let (dir, project) = project(&[
+        ("train.py", "'''Trains.'''\nlr = 0.1\n"),
+        ("sub/args.py", "import argparse\np.add_argument('--x', default=1)\n"),
+        ("broken.py", "def (\n"),
+        ("tool.sh", "#!/bin/sh\n"),
+        ("data.csv", "1\n"),
+    ]);
+    fs::set_permissions(dir.path().join("tool.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    let train = project.operation(Some("./train.py")).unwrap();
+    assert_eq!(
+        (
+            train.name.as_str(),
+            words(&train).as_str(),
+            &train.flags_dest,
+            train.description.as_str()
+        ),
+        ("train.py", "python train.py", &FlagsDest::Globals, "Trains.")
+    );
+    assert!(train.bare);
+    assert_eq!(train.main_script.as_deref(), Some("train.py"));
+    assert_eq!(train.project_dir, dir.path());
+    assert_eq!(train.sourcecode.patterns.len(), 4);
+    let args = project.operation(Some("sub/args.py")).unwrap();
+    assert_eq!(words(&args), "python sub/args.py ${flag_args}");
+    assert_eq!(args.flags["x"].default.to_json(), 1);
+    let tool = project.operation(Some("tool.sh")).unwrap();
+    assert_eq!(words(&tool), "./tool.sh ${flag_args}");
+    assert!(project.operation(Some("broken.py")).unwrap().flags.is_empty());
+    let elsewhere = Project::open(&dir.path().join("sub")).unwrap();
+    let train = elsewhere.operation(Some("../train.py")).unwrap();
+    assert_eq!(train.project_dir, dir.path().canonicalize().unwrap());
+    assert_eq!(train.name, "train.py");
+    assert_eq!(
+        error(&project, Some("data.csv")),
+        "cannot run data.csv: it is neither a Python script nor executable\nTry 'chmod +x data.csv' first."
+    );
+    assert_eq!(
+        error(&project, Some("nope")),
+        "cannot find operation nope\nYou may need to include a model in the form MODEL:OPERATION. Try 'gage \
+         operations' for a list of available operations."
+    );
+    assert!(error(&project, None).starts_with("a default operation is not defined for this project\n"));
+    assert!(error(&project, Some("sub")).starts_with("cannot find operation sub"));
+}
+
+#[test]
+fn the_first_file_counts() {
+    let all = [
+        ("guild.yaml", "h: {main: x}"),
+        ("guild.yml", "g: {main: x}"),
+        ("gage.json", "{\"f\": {}}"),
+        ("gage.yml", "e: {}"),
+        ("gage.yaml", "d: {}"),
+        ("gage.toml", "[c]"),
+        (".gage/gage.json", "{\"b\": {}}"),
+        (".gage/gage.toml", "[a]"),
+    ];
+    for count in 3..=all.len() {
+        let (dir, project) = project(&all[..count]);
+        let names: Vec<&str> = project.operations().map(|op| op.name.as_str()).collect();
+        assert_eq!(names.join(" "), ["f", "e", "d", "c", "b", "a"][count - 3]);
+        assert_eq!(project.file.unwrap(), dir.path().join(all[count - 1].0));
+        assert_eq!(project.dir, dir.path());
+    }
+}
+
+#[test]
+fn the_worked_example_of_a_gage_file() {
+    let (dir, project) = project(&[
+        (
+            "gage.toml",
+            "\"$runs-dir\" = \"out/runs\"\n[train]\ndescription = \"Train a model\"\ndefault = true\n\
+             exec = \"python train.py\"\nconfig = \"train.py\"\n[[train.depends]]\nfiles = \"data/*.csv\"\n\
+             [score]\nexec = { run = [\"python\", \"score.py\"], finalize = \"\" }\n\
+             depends = { run-select = \"train\", files = \"model.bin\" }\n",
+        ),
+        ("train.py", "lr = 0.1\n"),
+    ]);
+    assert_eq!(project.runs_dir, Some(dir.path().join("out/runs")));
+    let train = project.operation(None).unwrap();
+    assert_eq!(
+        (train.name.as_str(), words(&train).as_str()),
+        ("train", "sh: python train.py")
+    );
+    assert_eq!(train.config[0].keys, ["train.py"]);
+    assert_eq!(train.depends[0]["files"], "data/*.csv");
+    let score = project.operation(Some("score")).unwrap();
+    assert_eq!(
+        (words(&score).as_str(), &score.exec.finalize),
+        ("python score.py", &None)
+    );
+    assert_eq!(score.depends[0]["run-select"], "train");
+}
+
+#[test]
+fn operations_without_exec_run_the_file_of_their_name() {
+    let (_dir, project) = project(&[
+        ("gage.yaml", "train: {}\ntool: {exec: ''}\nnone: {}\n"),
+        ("train.py", "x = 1\n"),
+    ]);
+    assert_eq!(words(&project.operation(Some("train")).unwrap()), "python train.py");
+    assert_eq!(words(&project.operation(Some("tool")).unwrap()), "");
+    assert_eq!(
+        error(&project, Some("none")),
+        "operation 'none' has nothing to run: it has no 'exec', and there is no file none or none.py"
+    );
+    assert_eq!(
+        error(&project, Some("nope")),
+        "operation 'nope' is not defined for this project\nTry 'gage operations' for a list of available operations."
+    );
+}
+
+#[test]
+fn flags_reach_the_script_of_a_command() {
+    let (_dir, project) = project(&[
+        (
+            "gage.yaml",
+            "globals: {exec: python train.py, flags: {lr: 0.2}}\n\
+             imports: {exec: [python, -u, train.py], flags-import: [lr], flags: {lr: {min: 0}}}\n\
+             rest: {exec: python train.py, flags-import: true, flags-import-skip: lr}\n\
+             args: {exec: 'python args.py ${flag_args}', flags-import: all}\n\
+             unpassed: {exec: python args.py, flags: {x: 1}}\n\
+             said: {exec: ./x, flags: {a: 1}, flags-dest: 'global:params'}\n",
+        ),
+        ("train.py", "lr = 0.1\nn = 1\n"),
+        ("args.py", "import argparse\np.add_argument('--x', default=1)\n"),
+    ]);
+    let shown = |name: &str| {
+        let def = project.operation(Some(name)).unwrap();
+        let flags: Vec<String> = def
+            .flags
+            .iter()
+            .map(|(n, f)| format!("{n}={}", f.default.to_json()))
+            .collect();
+        format!(
+            "{} {} {}",
+            def.flags_dest.text(),
+            def.main_script.unwrap_or_default(),
+            flags.join(" ")
+        )
+    };
+    assert_eq!(shown("globals"), "globals train.py lr=0.2");
+    assert_eq!(shown("imports"), "globals train.py lr=0.1");
+    assert_eq!(shown("rest"), "globals train.py n=1");
+    assert_eq!(shown("args"), "args args.py x=1");
+    assert_eq!(shown("unpassed"), "env args.py x=1");
+    assert_eq!(shown("said"), "dict:params  a=1");
+}
+
+#[test]
+fn the_first_default_is_the_default() {
+    let (_dir, two) = project(&[(
+        "gage.yaml",
+        "a: {exec: a}\nb: {exec: b, default: yes}\nc: {exec: c, default: yes}\n",
+    )]);
+    assert_eq!(two.operation(None).unwrap().name, "b");
+    let (_dir, only) = project(&[("gage.yaml", "_private: {exec: a}\nb: {exec: b}\n")]);
+    assert_eq!(only.operation(None).unwrap().name, "b");
+    let (_dir, none) = project(&[("gage.yaml", "a: {exec: a}\nb: {exec: b}\n")]);
+    assert!(none.operation(None).is_err());
+}
+
+#[test]
+fn checks_of_single_operations() {
+    for (definition, result) in [
+        ("{}", "valid"),
+        ("{\"exec\": \"\"}", "valid"),
+        ("{\"exec\": []}", "valid"),
+        ("{\"sourcecode\": []}", "valid"),
+        ("{\"sourcecode\": \"*\"}", "valid"),
+        ("{\"sourcecode\": false}", "valid"),
+        ("{\"version\": null}", "valid"),
+        ("{\"version\": 1.5}", "valid"),
+        (
+            "{\"flags\": {\"a\": 1, \"b\": {\"default\": [1], \"foo\": {}}, \"c\": null}}",
+            "valid",
+        ),
+        (
+            "{\"exec\": [\"\"]}",
+            "Properties ['test'] are invalid\nProperties ['exec'] are invalid\nItems [0] are invalid\n\
+             The text is too short (minimum 1 characters)",
+        ),
+        (
+            "{\"exec\": {\"foo\": 1}}",
+            "Properties ['test'] are invalid\nProperties ['exec'] are invalid\nAdditional properties: ['foo']",
+        ),
+        (
+            "123",
+            "Properties ['test'] are invalid\nThe instance must be of type \"object\"",
+        ),
+        (
+            "{\"description\": 123}",
+            "Properties ['test'] are invalid\nProperties ['description'] are invalid\n\
+             The instance must be of type \"string\"",
+        ),
+        (
+            "{\"default\": 123}",
+            "Properties ['test'] are invalid\nProperties ['default'] are invalid\n\
+             The instance must be of type \"boolean\"",
+        ),
+        (
+            "{\"sourcecode\": \"\"}",
+            "Properties ['test'] are invalid\nProperties ['sourcecode'] are invalid\n\
+             The text is too short (minimum 1 characters)",
+        ),
+        (
+            "{\"exec\": 3}",
+            "Properties ['test'] are invalid\nProperties ['exec'] are invalid\n\
+             The instance must be of type \"string\", \"array\" or \"object\"",
+        ),
+        (
+            "{\"version\": \"a b\"}",
+            "Properties ['test'] are invalid\nProperties ['version'] are invalid\nThe text must not contain blanks",
+        ),
+        (
+            "{\"config\": {\"prefix\": \"a\"}}",
+            "Properties ['test'] are invalid\nProperties ['config'] are invalid\nMissing properties: ['keys']",
+        ),
+        (
+            "{\"foo\": 1, \"stop-signal\": \"INTX\"}",
+            "Properties ['test'] are invalid\nProperties ['stop-signal'] are invalid\nAdditional properties: ['foo']\n\
+             The text must be one of: INT, TERM, HUP, QUIT, USR1, USR2",
+        ),
+        (
+            "{\"default-max-trials\": 0}",
+            "Properties ['test'] are invalid\nProperties ['default-max-trials'] are invalid\n\
+             The number is too small (minimum 1)",
+        ),
+        (
+            "{\"config\": \"\"}",
+            "Properties ['test'] are invalid\nProperties ['config'] are invalid\nThe text is too short (minimum 1 characters)",
+        ),
+        ("{\"config\": \" \"}", "test: config path cannot be empty"),
+        (
+            "{\"optimizer\": \"gp\", \"optimizers\": [\"gp\"]}",
+            "test: conflicting optimizer configuration in operation 'test' - cannot specify both 'optimizer' and \
+             'optimizers'",
+        ),
+    ] {
+        let said = refusal(&[("gage.json", &format!("{{ // a comment\n\"test\": {definition}}}"))]);
+        let expected = match result {
+            "valid" => result.to_string(),
+            faults => format!("There are errors in gage.json\n{faults}"),
+        };
+        assert_eq!(said, expected, "{definition}");
+    }
+}
+
+#[test]
+fn files_that_are_no_operations_files() {
+    for (file, text, said) in [
+        (
+            "gage.json",
+            "[]",
+            "There are errors in gage.json\nThe instance must be of type \"object\"",
+        ),
+        (
+            "gage.json",
+            "{\"$foo\": 1}",
+            "There are errors in gage.json\nAdditional properties: ['$foo']",
+        ),
+        (
+            "gage.json",
+            "{\"a\" 1}",
+            "There are errors in gage.json\ngage.json: expected `:`, line 1, column 6",
+        ),
+        (
+            "gage.yaml",
+            "a: 1\na: 2\n",
+            "There are errors in gage.yaml\ngage.yaml: duplicate key 'a', line 2, column 1",
+        ),
+        (
+            "gage.toml",
+            "[a]\n[a]\n",
+            "There are errors in gage.toml\ngage.toml: duplicate key, line 2, column 2",
+        ),
+        (
+            ".gage/gage.toml",
+            "x",
+            "There are errors in .gage/gage.toml\n.gage/gage.toml: ",
+        ),
+        (
+            "gage.yaml",
+            "",
+            "There are errors in gage.yaml\nThe instance must be of type \"object\"",
+        ),
+        ("guild.yml", "a: [1\n", "ERROR: error in guild.yml: "),
+    ] {
+        let shown = refusal(&[(file, text)]);
+        assert!(shown.starts_with(said), "{text:?}: {shown}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("gage.toml"), b"a = 1\nb = '\xff'").unwrap();
+    let error = Project::open(dir.path()).unwrap_err();
+    assert_eq!(
+        error.report(),
+        "There are errors in gage.toml\ngage.toml: invalid UTF-8, line 2, column 6"
+    );
+}
