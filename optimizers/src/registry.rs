@@ -11,6 +11,7 @@ use crate::options::{OptionError, OptionSpec, Options};
 use crate::random;
 use crate::sobol;
 use crate::space::{Point, Space};
+use crate::tpe;
 
 /// Where a proposal came from; what the log line of a trial says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +95,14 @@ pub struct Entry {
 }
 
 /// Every optimizer, in the order in which help lists them.
-pub const REGISTRY: &[&Entry] = &[&gp::ENTRY, &forest::ENTRY, &gbrt::ENTRY, &random::ENTRY, &sobol::ENTRY];
+pub const REGISTRY: &[&Entry] = &[
+    &gp::ENTRY,
+    &forest::ENTRY,
+    &gbrt::ENTRY,
+    &tpe::ENTRY,
+    &random::ENTRY,
+    &sobol::ENTRY,
+];
 
 /// The optimizer of that name or alias.
 pub fn find(name: &str) -> Option<&'static Entry> {

@@ -1,0 +1,96 @@
+//! A history kept encoded between calls, for optimizers whose proposals cost less than encoding it again.
+//! A cache only: what it gives out depends on the history of the last call, never on those before.
+
+use crate::encode::Encoding;
+use crate::history::Observation;
+use crate::lattice::Seen;
+use crate::space::Space;
+use crate::trials::{State, Trials};
+
+/// Remembers the last history it was shown.
+#[derive(Debug, Clone, Default)]
+pub struct Memo {
+    history: Vec<Observation>,
+    trials: Trials,
+    seen: Seen,
+}
+
+impl Memo {
+    /// The trials and the evaluated points of `history`.
+    pub fn recall(&mut self, space: &Space, encoding: &Encoding, history: &[Observation]) -> (&Trials, &Seen) {
+        let sorted = history.is_sorted_by_key(|o| (!o.prior, o.number));
+        if !sorted || !self.continues(history) {
+            self.history = history.to_vec();
+            self.history.sort_by_key(|o| (!o.prior, o.number));
+            self.trials = Trials::new(encoding, &self.history);
+            self.seen = Seen::new(space, &self.history);
+            return (&self.trials, &self.seen);
+        }
+        let known = self.history.len();
+        for (i, (old, new)) in self.history.iter_mut().zip(history).enumerate() {
+            if old.outcome != new.outcome {
+                old.outcome.clone_from(&new.outcome);
+                self.trials.states[i] = State::of(new);
+            }
+        }
+        for o in &history[known..] {
+            self.trials.rows.extend(encoding.row(&o.point));
+            self.trials.states.push(State::of(o));
+            if space.contains(&o.point) {
+                self.seen.insert(space, &o.point);
+            }
+            self.history.push(o.clone());
+        }
+        (&self.trials, &self.seen)
+    }
+
+    /// True if `history` is the remembered one, outcomes aside, with trials added at its end.
+    fn continues(&self, history: &[Observation]) -> bool {
+        let same =
+            |(a, b): (&Observation, &Observation)| a.number == b.number && a.prior == b.prior && a.point == b.point;
+        !self.history.is_empty() && self.history.len() <= history.len() && self.history.iter().zip(history).all(same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Outcome;
+    use crate::rng::{Purpose, stream};
+    use crate::space::{Dimension, Domain, Point, Value};
+
+    #[test]
+    fn gives_what_a_new_one_gives() {
+        let space = Space::new(vec![Dimension::new("k", Domain::Categorical { n: 50 })]).unwrap();
+        let encoding = Encoding::new(&space);
+        let mut rng = stream(1, 0, Purpose::Sample);
+        let mut memo = Memo::default();
+        let mut history: Vec<Observation> = Vec::new();
+        for step in 0..200 {
+            match rng.below(10) {
+                0 => history.reverse(),
+                1 if !history.is_empty() => {
+                    let i = rng.below(history.len() as u64) as usize;
+                    history[i].outcome = Some(Outcome::Value(vec![step as f64]));
+                }
+                2 => history.truncate(history.len() / 2),
+                3 if !history.is_empty() => {
+                    let i = rng.below(history.len() as u64) as usize;
+                    history[i].point.0[0] = Some(Value::Choice(rng.below(60) as usize));
+                }
+                _ => {
+                    let point = Point(vec![Some(Value::Choice(rng.below(60) as usize))]);
+                    history.push(Observation::new(step, point, None));
+                }
+            }
+            let (trials, seen) = memo.recall(&space, &encoding, &history);
+            let fresh = Trials::new(&encoding, &history);
+            assert_eq!(trials.rows, fresh.rows);
+            assert_eq!(trials.states, fresh.states);
+            for k in 0..50 {
+                let p = Point(vec![Some(Value::Choice(k))]);
+                assert_eq!(seen.contains(&space, &p), history.iter().any(|o| o.point == p));
+            }
+        }
+    }
+}
