@@ -5,9 +5,11 @@
 
 pub mod args;
 mod completion;
+mod exec;
 mod failure;
 mod optimizers;
 mod study;
+mod worker;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -45,6 +47,10 @@ enum Command {
     Optimizers(optimizers::OptimizersArgs),
     Completion(completion::CompletionArgs),
     Study(study::StudyArgs),
+    #[command(hide = true)]
+    Exec(exec::ExecArgs),
+    #[command(hide = true)]
+    Worker(worker::WorkerArgs),
 }
 
 fn dispatch(command: Command, context: &Context) -> CommandResult {
@@ -52,6 +58,8 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Optimizers(args) => optimizers::run(args),
         Command::Completion(args) => completion::run(args, context),
         Command::Study(args) => study::run(args),
+        Command::Exec(args) => exec::run(args, context),
+        Command::Worker(args) => worker::run(args),
     }
 }
 

@@ -1,7 +1,48 @@
 //! One run: its directories, its life (make, stage, start, output, finalize) and what became of it.
 //! Never knows of batches, executors or the command line. The files are the only truth.
 
+pub mod clock;
+pub mod command;
+mod create;
+pub mod environment;
+mod error;
+mod facts;
+mod finalize;
+mod hook;
 pub mod id;
+pub mod lease;
+mod log;
+pub mod manifest;
+pub mod meta;
+pub mod output;
+pub mod process;
+mod pump;
+mod stage;
+pub mod status;
+pub mod stop;
+mod stop_flag;
+mod summary;
+mod supervise;
+mod template;
+pub mod tree;
+pub mod user;
+pub mod worker;
+
+pub use create::{RunSpec, create, project_dir, system_attrs};
+pub use environment::Caller;
+pub use error::{RunError, reason};
+pub use facts::Facts;
+pub use finalize::orphan as finalize_orphan;
+pub use output::Stream;
+pub use pump::Notice;
+pub use stage::{Dependency, Staging, stage};
+pub use status::Status;
+pub use stop_flag::{Asked, StopFlag};
+pub use supervise::{Event, Exit, Supervise, supervise};
+pub use template::{SourceFile, Template};
+
+/// The layout that this program writes: `__schema__`.
+pub const SCHEMA: &str = "1";
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +60,13 @@ impl Run {
             home: home.into(),
             id: id.into(),
         }
+    }
+
+    /// The run whose directory is, or would be, at this absolute path.
+    pub fn at(path: &Path) -> Option<Run> {
+        let id = path.file_name()?.to_str().filter(|id| id::is_valid(id))?;
+        let home = path.parent().filter(|home| home.is_absolute())?;
+        Some(Run::new(home, id))
     }
 
     /// 32 lower-case hex digits, or a text given by hand.

@@ -1,0 +1,169 @@
+//! Hooks: commands of an operation that run at fixed points of a run's life, their output recorded like the run's.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
+
+use super::command::{self, CannotFind};
+use super::error::{During, reason};
+use super::log::{self, Log};
+use super::output::{Output, Stream};
+use super::process::Process;
+use super::pump::{OUTPUT_GRACE, Pump};
+use super::stop::Members;
+use super::stop_flag::StopFlag;
+use super::{Run, RunError, environment};
+use crate::project::Command;
+
+/// A point of a run's life at which a command may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Phase {
+    pub name: &'static str,
+    /// Name of its output.
+    pub output: &'static str,
+}
+
+pub(crate) const SOURCECODE: Phase = Phase {
+    name: "stage-sourcecode",
+    output: "10_sourcecode",
+};
+pub(crate) const RUNTIME: Phase = Phase {
+    name: "stage-runtime",
+    output: "20_runtime",
+};
+pub(crate) const DEPENDENCIES: Phase = Phase {
+    name: "stage-dependencies",
+    output: "30_dependencies",
+};
+pub(crate) const FINALIZE: Phase = Phase {
+    name: "finalize",
+    output: "50_finalize",
+};
+
+/// Why a program could not be started, with the exit code a shell would give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CannotStart {
+    pub reason: String,
+    pub code: i32,
+}
+
+/// Starts `words` in the run directory, in a process group of its own, its output piped.
+pub(crate) fn start(
+    run: &Run,
+    words: &[String],
+    env: &BTreeMap<OsString, OsString>,
+    stdin: Stdio,
+) -> Result<Child, CannotStart> {
+    let dir = run.dir();
+    let search = environment::lookup(env, "PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    let found = |error: CannotFind| CannotStart {
+        reason: error.to_string(),
+        code: error.exit_code(),
+    };
+    let program = command::find_program(&words[0], &search.to_string_lossy(), &dir).map_err(found)?;
+    // An absolute program, a directory and a group keep std on its vfork path; `pre_exec` would not.
+    let mut command = std::process::Command::new(program);
+    command
+        .arg0(&words[0])
+        .args(&words[1..])
+        .envs(env)
+        .current_dir(&dir)
+        .process_group(0)
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command.spawn().map_err(|error| CannotStart {
+        code: if error.kind() == std::io::ErrorKind::NotFound {
+            127
+        } else {
+            126
+        },
+        reason: match dir.is_dir() {
+            true => format!("{}: {}", words[0], reason(&error)),
+            false => format!("run directory does not exist: {}", dir.display()),
+        },
+    })
+}
+
+/// The exit code as runs record it: negative for the signal that ended the process.
+pub(crate) fn exit_code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| -status.signal().unwrap_or(1))
+}
+
+/// How a command is written in a log: a text as it is, words as a list.
+pub(crate) fn shown(command: &Command) -> String {
+    match command {
+        Command::Shell(text) => text.clone(),
+        Command::Words(words) => log::words(words),
+    }
+}
+
+/// Runs a hook and gives its exit code; 0 when there is nothing to run. `before` goes to its output first.
+pub(crate) fn run(
+    run: &Run,
+    phase: Phase,
+    hook: Option<&Command>,
+    env: &BTreeMap<OsString, OsString>,
+    before: &str,
+    log: &mut Log,
+    stop: Option<&StopFlag>,
+) -> Result<i32, RunError> {
+    let words = hook
+        .map(|h| command::without_needless_shell(h.clone()))
+        .and_then(|h| command::argv(&h));
+    if words.is_none() && before.is_empty() {
+        return Ok(0);
+    }
+    let dir = run.meta("output");
+    let mut output = Output::create(&dir, phase.output).during("write", &dir.join(phase.output))?;
+    output.push(Stream::Err, before.as_bytes(), super::clock::now_ms());
+    let (Some(words), Some(hook)) = (words, hook) else {
+        output.finish();
+        output.seal();
+        return Ok(0);
+    };
+    log.line(format_args!(
+        "Running {} (see output/{}): {}",
+        phase.name,
+        phase.output,
+        shown(hook)
+    ));
+    log.flush();
+    let code = match start(run, &words, env, Stdio::null()) {
+        Ok(mut child) => {
+            let pid = child.id() as i32;
+            let pump = Pump {
+                output: &mut output,
+                lease: None,
+                stop,
+                deadline: None,
+                stop_signal: nix::sys::signal::Signal::SIGTERM,
+                members: Members {
+                    run_id: run.id().to_string(),
+                    leader: pid,
+                    leader_started: Process::read(pid).map(|p| p.started),
+                    adopter: None,
+                },
+                on_output: &mut |_, _| {},
+                on_notice: &mut |_| {},
+                grace: OUTPUT_GRACE,
+            };
+            exit_code(
+                pump.run(&mut child)
+                    .during("read the output of", Path::new(phase.name))?
+                    .status,
+            )
+        }
+        Err(error) => {
+            let text = format!("{}\n", error.reason);
+            output.push(Stream::Err, text.as_bytes(), super::clock::now_ms());
+            output.finish();
+            error.code
+        }
+    };
+    output.seal();
+    log.line(format_args!("Exit code for {}: {code}", phase.name));
+    Ok(code)
+}

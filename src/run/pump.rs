@@ -1,0 +1,250 @@
+//! Waiting for a program: its output, its end, a wish to stop it, the lease, all from one thread and one `poll`.
+//! Used for the run itself and for its hooks.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{Child, ChildStderr, ChildStdout, ExitStatus};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+
+use super::clock;
+use super::lease::Held;
+use super::output::{Output, Stream};
+use super::stop::{Members, Step, Stopping, TIMEOUT};
+use super::stop_flag::{Asked, StopFlag};
+
+/// How long output stays open after the program has ended, for children that keep it.
+pub(crate) const OUTPUT_GRACE: Duration = Duration::from_secs(5);
+const BUFFER: usize = 64 * 1024;
+
+/// What watches over a program while it runs.
+pub(crate) struct Pump<'a> {
+    pub output: &'a mut Output,
+    pub lease: Option<&'a mut Held>,
+    pub stop: Option<&'a StopFlag>,
+    /// When to stop it of our own accord.
+    pub deadline: Option<Instant>,
+    pub stop_signal: Signal,
+    pub members: Members,
+    /// Told every piece of output as it comes.
+    pub on_output: &'a mut dyn FnMut(Stream, &[u8]),
+    /// Told what the user should know, once each.
+    pub on_notice: &'a mut dyn FnMut(Notice<'_>),
+    /// How long output stays open after the end.
+    pub grace: Duration,
+}
+
+/// Something worth saying while a program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// Output cannot be recorded any more, and why.
+    OutputLost(&'a str),
+    /// The time given with `--stop-after` is over.
+    TimeUp,
+    /// The program was asked to stop.
+    Stopping,
+    /// Children of the program kept its output open; it was closed.
+    OutputClosed,
+    /// These processes outlived SIGKILL.
+    Unkillable(&'a [i32]),
+}
+
+/// Why a program was stopped by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Asked,
+    TimeUp,
+}
+
+/// How a program ended.
+pub(crate) struct Ended {
+    pub status: ExitStatus,
+    pub cause: Option<Cause>,
+}
+
+impl Pump<'_> {
+    /// Runs until the program has ended and its output is closed.
+    pub(crate) fn run(mut self, child: &mut Child) -> io::Result<Ended> {
+        let mut out = child.stdout.take();
+        let mut err = child.stderr.take();
+        let watch = Watch::of(child);
+        let mut buffer = vec![0; BUFFER];
+        let mut gone: Option<Instant> = None;
+        let mut stopping: Option<Stopping> = None;
+        let mut step_at: Option<Instant> = None;
+        let mut cause = None;
+        loop {
+            let now = Instant::now();
+            let ready = self.wait(now, &out, &err, watch.fd(gone.is_none()), gone, step_at, &watch)?;
+            if ready.out {
+                self.read(&mut out, Stream::Out, &mut buffer);
+            }
+            if ready.err {
+                self.read(&mut err, Stream::Err, &mut buffer);
+            }
+            if self.output.due_in(0).is_some() {
+                let problem = self.output.tick(clock::now_ms());
+                self.say_lost(problem);
+            }
+            if let Some(lease) = &mut self.lease {
+                lease.touch_if_due();
+            }
+            if gone.is_none() && watch.has_ended(ready.watch, child)? {
+                gone = Some(Instant::now());
+            }
+            let asked = self.stop.map_or(Asked::Nothing, StopFlag::asked);
+            let time_up = gone.is_none() && self.deadline.is_some_and(|at| Instant::now() >= at);
+            if stopping.is_none() && (asked > Asked::Nothing || time_up) {
+                cause = Some(if asked > Asked::Nothing {
+                    Cause::Asked
+                } else {
+                    Cause::TimeUp
+                });
+                (self.on_notice)(if time_up { Notice::TimeUp } else { Notice::Stopping });
+                stopping = Some(Stopping::begin(self.members.clone(), self.stop_signal, TIMEOUT, true));
+                step_at = Some(Instant::now());
+            }
+            if let Some(stop) = &mut stopping {
+                if asked == Asked::Kill {
+                    stop.kill();
+                }
+                if asked == Asked::Kill || step_at.is_some_and(|at| Instant::now() >= at) || ready.watch {
+                    match stop.step() {
+                        Step::Wait(time) => step_at = Some(Instant::now() + time),
+                        Step::Done => step_at = None,
+                        Step::GaveUp(left) => {
+                            (self.on_notice)(Notice::Unkillable(&left));
+                            step_at = None;
+                            gone.get_or_insert_with(Instant::now);
+                        }
+                    }
+                }
+            }
+            let closed = out.is_none() && err.is_none();
+            if let Some(at) = gone
+                && step_at.is_none()
+            {
+                let late = at.elapsed() >= self.grace;
+                if late && !closed {
+                    (self.on_notice)(Notice::OutputClosed);
+                }
+                if closed || late {
+                    break;
+                }
+            }
+        }
+        let problem = self.output.finish();
+        self.say_lost(problem);
+        Ok(Ended {
+            status: child.wait()?,
+            cause,
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the places that can wake the loop, each once")]
+    fn wait(
+        &self,
+        now: Instant,
+        out: &Option<ChildStdout>,
+        err: &Option<ChildStderr>,
+        ended: Option<BorrowedFd<'_>>,
+        gone: Option<Instant>,
+        step_at: Option<Instant>,
+        watch: &Watch,
+    ) -> io::Result<Ready> {
+        let places = [
+            out.as_ref().map(AsFd::as_fd),
+            err.as_ref().map(AsFd::as_fd),
+            ended,
+            self.stop.map(AsFd::as_fd),
+        ];
+        let mut fds: Vec<PollFd<'_>> = places
+            .iter()
+            .flatten()
+            .map(|fd| PollFd::new(*fd, PollFlags::POLLIN))
+            .collect();
+
+        let until = |at: Instant| at.saturating_duration_since(now);
+        let mut timeout = Duration::from_secs(3600);
+        let due = self.output.due_in(clock::now_ms()).map(Duration::from_millis);
+        let limits = [
+            self.lease.as_ref().map(|l| l.touch_in()),
+            due,
+            step_at.map(until),
+            self.deadline.filter(|_| gone.is_none()).map(until),
+            gone.map(|at| (at + self.grace).saturating_duration_since(now)),
+            (watch.pidfd.is_none() && gone.is_none()).then_some(Duration::from_millis(20)),
+        ];
+        for limit in limits.into_iter().flatten() {
+            timeout = timeout.min(limit);
+        }
+        // Rounded up: a poll that wakes just before its time would spin.
+        let ms = u32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(u32::MAX);
+        match poll(&mut fds, PollTimeout::try_from(ms).unwrap_or(PollTimeout::MAX)) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let mut woken = fds.iter().map(|fd| fd.any().unwrap_or(false));
+        let mut is_ready = |place: usize| places[place].is_some() && woken.next().unwrap_or(false);
+        Ok(Ready {
+            out: is_ready(0),
+            err: is_ready(1),
+            watch: is_ready(2),
+        })
+    }
+
+    /// Reads once, so that neither stream starves the other. The end of a stream drops it.
+    fn read<R: Read>(&mut self, from: &mut Option<R>, stream: Stream, buffer: &mut [u8]) {
+        let Some(pipe) = from else { return };
+        match pipe.read(buffer) {
+            Ok(0) => *from = None,
+            Ok(n) => {
+                let problem = self.output.push(stream, &buffer[..n], clock::now_ms());
+                self.say_lost(problem);
+                (self.on_output)(stream, &buffer[..n]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => *from = None,
+        }
+    }
+
+    fn say_lost(&mut self, problem: Option<String>) {
+        if let Some(problem) = problem {
+            (self.on_notice)(Notice::OutputLost(&problem));
+        }
+    }
+}
+
+struct Ready {
+    out: bool,
+    err: bool,
+    watch: bool,
+}
+
+/// Notices the end of a process without taking its pid away: that stays ours until every signal is sent.
+struct Watch {
+    pidfd: Option<OwnedFd>,
+}
+
+impl Watch {
+    fn of(child: &Child) -> Watch {
+        let pid = rustix::process::Pid::from_child(child);
+        Watch {
+            // Kernels before 5.3 have none; the process is then looked at every 20 ms.
+            pidfd: rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok(),
+        }
+    }
+
+    fn fd(&self, wanted: bool) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().filter(|_| wanted).map(AsFd::as_fd)
+    }
+
+    fn has_ended(&self, ready: bool, child: &mut Child) -> io::Result<bool> {
+        match self.pidfd {
+            Some(_) => Ok(ready),
+            None => Ok(child.try_wait()?.is_some()),
+        }
+    }
+}

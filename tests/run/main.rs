@@ -1,0 +1,3 @@
+//! Runs from making to finalizing, through the library and through `gage exec` and `gage worker`.
+
+mod life;
