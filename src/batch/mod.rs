@@ -12,6 +12,7 @@ pub mod objective;
 pub mod plan;
 pub mod preview;
 pub mod record;
+pub mod report;
 pub mod scheduler;
 pub mod serve;
 pub mod simulation;

@@ -278,7 +278,7 @@ impl Life<'_> {
         let (Message::Started { run, .. }
         | Message::Output { run, .. }
         | Message::Exited { run }
-        | Message::Refused { run, .. }
+        | Message::Problem { run, .. }
         | Message::Failed { run, .. }
         | Message::Gone { run }) = message;
         let Some(&(trial, attempt)) = self.numbers.get(run) else {

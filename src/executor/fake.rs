@@ -197,9 +197,9 @@ impl Executor for Fake {
             }
             Some(fate) => self.send(
                 self.now + 1,
-                Event::Refused {
+                Event::Failed {
                     run: id,
-                    status: format!("{fate:?}"),
+                    message: format!("{fate:?}"),
                 },
             ),
         }

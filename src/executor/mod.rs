@@ -4,6 +4,9 @@
 //! wake-up: the run's own files are the record, and whoever listens reads those.
 
 pub mod fake;
+pub mod local;
+
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -20,11 +23,11 @@ pub enum Event {
         stream: Stream,
         bytes: Vec<u8>,
     },
+    /// Something went wrong around the run; it goes on, or `Exited` follows.
+    Problem { run: String, message: String },
     /// The run is over and finalized.
     Exited { run: String },
-    /// The run was not started, as it is no longer waiting for that.
-    Refused { run: String, status: String },
-    /// The run cannot be executed.
+    /// The run was not started: it cannot be, or somebody else has it.
     Failed { run: String, message: String },
     /// Whoever supervised the run is gone.
     Gone { run: String },
@@ -42,7 +45,7 @@ pub enum Stream {
 pub enum Stop {
     /// As `gage stop` does.
     Gently,
-    /// As `gage stop --force` does, without waiting.
+    /// Every process is killed at once.
     AtOnce,
 }
 
@@ -62,3 +65,26 @@ pub trait Executor {
 
 /// Who is told of events; called from any thread.
 pub type Listener = Box<dyn Fn(Event) + Send + Sync>;
+
+/// What an executor is made with.
+pub struct Setup {
+    /// The `gage` program, to be started as a worker.
+    pub gage: PathBuf,
+    pub listener: Listener,
+}
+
+/// A line of the table.
+pub struct Entry {
+    pub name: &'static str,
+    /// One line for lists.
+    pub summary: &'static str,
+    pub make: fn(Setup) -> Box<dyn Executor>,
+}
+
+/// Every executor that users can name.
+pub const REGISTRY: &[Entry] = &[local::ENTRY];
+
+/// The executor of that name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    REGISTRY.iter().find(|entry| entry.name == name)
+}
