@@ -2,9 +2,11 @@
 //! and checks; batch files. Uses nothing else of ours.
 
 mod brackets;
+pub mod batch_file;
 pub mod check;
 pub mod decode;
 pub mod definition;
+pub mod deliver;
 pub mod document;
 mod encode;
 pub mod error;

@@ -1,2 +1,10 @@
 //! From an operation and its assignments to a run or a batch: merging flags, checks, previews. What `gage run`,
 //! steps and notebooks have in common. Never parses command-line options or asks questions.
+
+mod choose;
+mod commit;
+mod prepare;
+
+pub use choose::{ChooseError, Chosen, GRID, Wish, choose};
+pub use commit::vcs_commit;
+pub use prepare::{PrepareError, Prepared, prepare};
