@@ -6,7 +6,7 @@ use std::path::Path;
 use super::declared::{Declared, Dialect};
 use super::detect::{Detected, detect};
 use super::fields::Import;
-use super::{Command, FlagsDest, OpDef, ProjectError};
+use super::{Command, FlagsDest, OpDef, Project, ProjectError, requires, steps};
 use crate::flags::FlagDef;
 
 /// Built-in modules that do nothing.
@@ -15,9 +15,19 @@ const PASS: [&str; 2] = ["guild.pass", "gage.pass"];
 /// The word that flags are passed at.
 const FLAG_ARGS: &str = "${flag_args}";
 
-/// Completes an operation of the project in `dir`.
-pub(super) fn complete(declared: &Declared, dir: &Path) -> Result<OpDef, ProjectError> {
+/// Completes an operation of a project.
+pub(super) fn complete(declared: &Declared, project: &Project) -> Result<OpDef, ProjectError> {
+    let dir = project.dir.as_path();
     let mut def = declared.def.clone();
+    if let Some(notebook) = &declared.notebook {
+        return Err(ProjectError::new(format!(
+            "operation '{}' is the notebook {notebook}: gage does not run notebooks\nTry converting it with 'jupyter \
+             nbconvert --to script {notebook}'.",
+            def.name
+        )));
+    }
+    def.resources = requires::resources(declared, project)?;
+    steps::of(&def)?;
     def.project_dir = dir.to_path_buf();
     let source = match &def.sourcecode.root {
         Some(root) => dir.join(root),

@@ -21,6 +21,8 @@ pub(super) struct Declared {
     pub def: OpDef,
     /// A Python module and its arguments, to be run with flags.
     pub main: Option<String>,
+    /// A notebook to run.
+    pub notebook: Option<String>,
     /// Whether something to run was declared, be it nothing at all.
     pub has_exec: bool,
     pub flags_dest: Option<FlagsDest>,
@@ -42,6 +44,7 @@ impl Declared {
                 ..OpDef::default()
             },
             main: None,
+            notebook: None,
             has_exec: false,
             flags_dest: None,
             flags_import: Import::No,

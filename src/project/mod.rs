@@ -9,10 +9,13 @@ pub mod exec;
 mod fields;
 mod find;
 mod gage;
+mod guild;
 pub mod opdef;
+mod requires;
 mod schema;
 mod script;
 pub mod source;
+pub mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +37,22 @@ pub struct Project {
     pub file: Option<PathBuf>,
     /// `$runs-dir`, as a path.
     pub runs_dir: Option<PathBuf>,
+    /// Models of a Guild file; the anonymous one has an empty name.
+    pub models: Vec<Model>,
+    /// What in the file means nothing to gage, without `WARNING: `.
+    pub warnings: Vec<String>,
     operations: Vec<Declared>,
+}
+
+/// A model of a Guild file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Model {
+    pub name: String,
+    pub description: String,
+    /// Its operations are meant where several models have one of the name.
+    pub default: bool,
+    /// Named resources, each a map with `sources`.
+    pub resources: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Project {
@@ -56,7 +74,12 @@ impl Project {
 
     fn read(file: &Path, shown: &str, dialect: Dialect) -> Result<Project, ProjectError> {
         let data = find::read(file);
-        let (operations, runs_dir) = match dialect {
+        let mut project = Project {
+            dir: find::project_dir(file),
+            file: Some(file.to_path_buf()),
+            ..Project::default()
+        };
+        match dialect {
             Dialect::Gage => {
                 let data = data.map_err(|reason| find::gage_error(shown, &[format!("{shown}: {reason}")]))?;
                 let faults = schema::check(&data);
@@ -64,23 +87,20 @@ impl Project {
                     let lines: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
                     return Err(find::gage_error(shown, &lines));
                 }
-                gage::operations(&data).map_err(|reason| find::gage_error(shown, &[reason]))?
+                let (operations, runs_dir) =
+                    gage::operations(&data).map_err(|reason| find::gage_error(shown, &[reason]))?;
+                project.operations = operations;
+                project.runs_dir = runs_dir.map(|dir| file.parent().unwrap_or(Path::new("")).join(dir));
             }
             Dialect::Guild => {
                 let data = data.map_err(|reason| find::guild_error(shown, &reason))?;
-                let shown_data = data.to_string();
-                return Err(find::guild_error(
-                    shown,
-                    &format!("invalid guildfile data {shown_data}"),
-                ));
+                let guildfile = guild::read(file, shown, data)?;
+                project.operations = guildfile.operations;
+                project.models = guildfile.models;
+                project.warnings = guildfile.warnings;
             }
-        };
-        Ok(Project {
-            dir: find::project_dir(file),
-            runs_dir: runs_dir.map(|dir| file.parent().unwrap_or(Path::new("")).join(dir)),
-            file: Some(file.to_path_buf()),
-            operations,
-        })
+        }
+        Ok(project)
     }
 
     /// The operations of the file in its order, without what is only found in their scripts. Private ones have
@@ -93,10 +113,10 @@ impl Project {
     /// default operation.
     pub fn operation(&self, name: Option<&str>) -> Result<OpDef, ProjectError> {
         let Some(name) = name else {
-            return complete::complete(self.default_operation()?, &self.dir);
+            return complete::complete(self.default_operation()?, self);
         };
         if let Some(declared) = self.declared(name)? {
-            return complete::complete(declared, &self.dir);
+            return complete::complete(declared, self);
         }
         if let Some(def) = script::operation(&self.dir, name)? {
             return Ok(def);
@@ -142,6 +162,11 @@ impl Project {
             [] => Ok(None),
             [one] => Ok(Some(one)),
             _ => {
+                let default = self.models.iter().find(|model| model.default);
+                let meant = default.and_then(|model| same.iter().find(|op| op.model == model.name));
+                if let Some(op) = meant {
+                    return Ok(Some(op));
+                }
                 let names: Vec<String> = same.iter().map(|op| format!("  {}", op.def.name)).collect();
                 Err(ProjectError::new(format!(
                     "there are multiple operations that match '{name}'\nTry specifying one of the following:\n{}",

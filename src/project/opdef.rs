@@ -93,6 +93,9 @@ pub struct OpDef {
     /// Directories put on the module path, relative to the run directory.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub python_path: Vec<String>,
+    /// What to say of the definition before it is run, without `WARNING: `.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
     /// Directory of the operations file, or the one `gage` was started in.
     #[serde(skip)]
     pub project_dir: PathBuf,

@@ -146,6 +146,16 @@ impl From<Value> for Data {
     }
 }
 
+impl From<&serde_json::Value> for Data {
+    fn from(json: &serde_json::Value) -> Data {
+        match json {
+            serde_json::Value::Array(items) => Data::List(items.iter().map(Data::from).collect()),
+            serde_json::Value::Object(map) => Data::Map(map.iter().map(|(k, v)| (k.clone(), v.into())).collect()),
+            scalar => Value::from_json(scalar).into(),
+        }
+    }
+}
+
 impl From<&str> for Data {
     fn from(text: &str) -> Data {
         Data::Text(text.to_string())
