@@ -26,6 +26,7 @@ pub struct Parzen<'a> {
     odds: Vec<(f64, f64)>,
 }
 
+const SQRT_2PI: f64 = 2.5066282746310002;
 /// Bandwidth of the broad kernel.
 const BROAD: f64 = 1.0;
 
@@ -91,7 +92,7 @@ impl<'a> Parzen<'a> {
                         let b = if i == 0 { BROAD } else { bandwidth };
                         let mu = density.centres[i * d + j];
                         let inside = normal::cdf((1.0 - mu) / b) - normal::cdf(-mu / b);
-                        density.logs[i] -= libm::log(b * inside.max(1e-12));
+                        density.logs[i] -= libm::log(SQRT_2PI * b * inside.max(1e-12));
                     }
                 }
             }
