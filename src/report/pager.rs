@@ -5,12 +5,13 @@ use std::process::{Command, Stdio};
 
 use super::{Screen, table};
 
-/// Shows `text` through the pager when it does not fit the terminal in length or width. False: it fits, there is no
-/// terminal or no pager, and the caller prints it.
-pub fn page_long(text: &str, screen: &Screen) -> io::Result<bool> {
+/// True when `text` fits the terminal in length and width, or there is no terminal.
+pub fn fits(text: &str, screen: &Screen) -> bool {
     match screen.size {
-        Some((columns, lines)) if !fits(text, columns, lines) => page(text.as_bytes()),
-        _ => Ok(false),
+        Some((columns, lines)) => {
+            text.lines().count() < lines && text.lines().all(|line| table::shown_width(line) <= columns)
+        }
+        None => true,
     }
 }
 
@@ -41,16 +42,16 @@ pub fn page(bytes: &[u8]) -> io::Result<bool> {
     Ok(!matches!(child.wait()?.code(), Some(126 | 127)))
 }
 
-fn fits(text: &str, columns: usize, lines: usize) -> bool {
-    text.lines().count() < lines && text.lines().all(|line| table::shown_width(line) <= columns)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::*;
 
     #[test]
     fn a_line_is_left_for_the_shell_prompt() {
+        let fits = |text: &str, columns, lines| {
+            let size = Some((columns, lines));
+            fits(text, &Screen { colour: true, size })
+        };
         assert!(fits("a\nb\n", 80, 3));
         assert!(!fits("a\nb\nc\n", 80, 3));
         assert!(!fits("12345\n", 4, 24));

@@ -32,6 +32,8 @@ pub enum RunError {
     Config { file: String, reason: String },
     #[error("cannot restore {0}: a run with that ID exists")]
     RestoreLive(String),
+    #[error("cannot delete running run {0}")]
+    DeleteRunning(String),
     #[error("invalid run id '{0}': use letters, digits, '_' and '-'")]
     InvalidId(String),
     #[error("run {id} is running on {host}: stop it there")]

@@ -17,6 +17,7 @@ pub mod meta;
 pub mod output;
 pub mod process;
 mod pump;
+pub mod remove;
 mod stage;
 pub mod status;
 pub mod stop;
@@ -51,6 +52,8 @@ use std::path::{Path, PathBuf};
 pub struct Run {
     home: PathBuf,
     id: String,
+    /// Its parts have names that end in `.deleted`.
+    deleted: bool,
 }
 
 impl Run {
@@ -59,7 +62,27 @@ impl Run {
         Run {
             home: home.into(),
             id: id.into(),
+            deleted: false,
         }
+    }
+
+    /// The deleted run `id`: everything can be read of it that can be read of a run.
+    pub fn deleted(home: impl Into<PathBuf>, id: impl Into<String>) -> Run {
+        Run {
+            deleted: true,
+            ..Run::new(home, id)
+        }
+    }
+
+    /// True for a run named by [`Run::deleted`].
+    pub fn is_deleted(&self) -> bool {
+        self.deleted
+    }
+
+    /// One of the run's parts: the id and a suffix.
+    fn part(&self, suffix: &str) -> PathBuf {
+        let deleted = if self.deleted { ".deleted" } else { "" };
+        self.home.join(format!("{}{suffix}{deleted}", self.id))
     }
 
     /// The run whose directory is, or would be, at this absolute path.
@@ -91,12 +114,12 @@ impl Run {
 
     /// The run directory: the user's files alone.
     pub fn dir(&self) -> PathBuf {
-        self.home.join(&self.id)
+        self.part("")
     }
 
     /// The meta directory, or a file below it.
     pub fn meta(&self, path: &str) -> PathBuf {
-        let mut dir = self.home.join(format!("{}.meta", self.id));
+        let mut dir = self.part(".meta");
         if !path.is_empty() {
             dir.push(path);
         }
@@ -105,16 +128,16 @@ impl Run {
 
     /// Directory of user attributes.
     pub fn user_dir(&self) -> PathBuf {
-        self.home.join(format!("{}.user", self.id))
+        self.part(".user")
     }
 
     /// File that says where the run came from.
     pub fn project_file(&self) -> PathBuf {
-        self.home.join(format!("{}.project", self.id))
+        self.part(".project")
     }
 
     /// The supervisor's lease.
     pub fn lease_file(&self) -> PathBuf {
-        self.home.join(format!("{}.lease", self.id))
+        self.part(".lease")
     }
 }
