@@ -6,6 +6,8 @@
 
 mod ini;
 mod json;
+#[cfg(test)]
+mod properties;
 pub mod python;
 pub mod select;
 mod splice;

@@ -14,6 +14,8 @@ mod flow;
 pub mod label;
 mod number;
 mod printf;
+#[cfg(test)]
+mod properties;
 pub mod reference;
 pub mod scalar;
 pub mod search;
