@@ -1,11 +1,11 @@
-//! Batch files: rows of flags from CSV, JSON, YAML or TOML. Values of files that have types keep them; a text that
-//! is a search function is one.
+//! Batch files: rows of flags from CSV, JSON, YAML or TOML. Values of files that have types keep them; which texts
+//! are search functions depends on the flag's type, so that `check` decides it.
 
 use std::path::Path;
 
 use super::decode::decode;
 use super::document::{self, Data, Format};
-use super::{FlagError, FlagValues, search};
+use super::{FlagError, FlagValues};
 
 /// Reads the rows of the file `path`, taken from `cwd`. Errors name it as it was written.
 pub fn read(path: &Path, cwd: &Path) -> Result<Vec<FlagValues>, FlagError> {
@@ -95,10 +95,7 @@ fn rows(format: Format, data: Data) -> Result<Vec<FlagValues>, String> {
         }
     };
     let row = |data: &Data| match data.as_map() {
-        Some(map) => Ok(map
-            .iter()
-            .map(|(name, v)| (name.clone(), search::promote(v.to_value())))
-            .collect()),
+        Some(map) => Ok(map.iter().map(|(name, v)| (name.clone(), v.to_value())).collect()),
         None => Err(format!("invalid data type for trial {data}: expected dict")),
     };
     list.iter().map(row).collect()
@@ -150,9 +147,9 @@ mod tests {
     }
 
     #[test]
-    fn one_map_is_one_row_and_functions_are_found() {
+    fn one_map_is_one_row() {
         let rows = read_text("t.json", r#"{"x": "uniform[0:1]", "y": "[1]", "z": [1, 2]}"#).unwrap();
-        assert_eq!(rows[0]["x"], Value::Function("uniform[0:1]".into()));
+        assert_eq!(rows[0]["x"], Value::Text("uniform[0:1]".into()));
         assert_eq!(rows[0]["y"], Value::Text("[1]".into()));
         assert_eq!(rows[0]["z"], Value::List(vec![Value::Int(1), Value::Int(2)]));
         assert_eq!(

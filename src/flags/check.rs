@@ -238,7 +238,7 @@ fn is_chosen(choices: &[Choice], value: &Value) -> bool {
 }
 
 /// Equality of values, with an int equal to the float of the same number.
-fn same(a: &Value, b: &Value) -> bool {
+pub(super) fn same(a: &Value, b: &Value) -> bool {
     match (a.as_f64(), b.as_f64()) {
         (Some(a), Some(b)) => a == b,
         _ => a == b,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
+use super::check::same;
 use super::{FlagDef, FlagValues, Value, plain};
 
 type Defs = IndexMap<String, FlagDef>;
@@ -65,11 +66,6 @@ pub fn variable(name: &str) -> String {
 fn encoded(encoding: Option<&[(Value, String)]>, value: &Value) -> String {
     let own = encoding.and_then(|pairs| pairs.iter().find(|(v, _)| same(v, value)));
     own.map_or_else(|| plain(value), |(_, text)| text.clone())
-}
-
-/// Equal, where an integer and a float of the same number are.
-fn same(a: &Value, b: &Value) -> bool {
-    a == b || (a.as_f64().is_some() && a.as_f64() == b.as_f64())
 }
 
 /// The words of a value that is passed as several: items of a list, else the text split as a shell does or at a

@@ -1,8 +1,8 @@
 //! The flag language: text to value, list, range or search function; value to text; labels; definitions
 //! and checks; batch files. Uses nothing else of ours.
 
-mod brackets;
 pub mod batch_file;
+mod brackets;
 pub mod check;
 pub mod decode;
 pub mod definition;
