@@ -4,9 +4,12 @@
 //! a line in [`Command`] and a line in [`dispatch`].
 
 pub mod args;
+mod check;
 mod completion;
 mod exec;
 mod failure;
+mod help;
+mod operations;
 mod optimizers;
 mod study;
 mod worker;
@@ -44,6 +47,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(visible_alias = "ops")]
+    Operations(operations::OperationsArgs),
+    Help(help::HelpArgs),
+    Check(check::CheckArgs),
     Optimizers(optimizers::OptimizersArgs),
     Completion(completion::CompletionArgs),
     Study(study::StudyArgs),
@@ -55,6 +62,9 @@ enum Command {
 
 fn dispatch(command: Command, context: &Context) -> CommandResult {
     match command {
+        Command::Operations(args) => operations::run(args, context),
+        Command::Help(args) => help::run(args, context),
+        Command::Check(args) => check::run(args, context),
         Command::Optimizers(args) => optimizers::run(args),
         Command::Completion(args) => completion::run(args, context),
         Command::Study(args) => study::run(args),

@@ -28,7 +28,7 @@ pub fn label(values: &FlagValues) -> String {
 }
 
 /// A value as a label shows it.
-fn in_label(value: &Value) -> String {
+pub fn in_label(value: &Value) -> String {
     let encoded = match value {
         Value::Float(v) => return number::cut(&number::encode(*v)),
         Value::Text(text) if text.contains('/') && text.chars().count() > PATH_WIDTH && Path::new(text).exists() => {

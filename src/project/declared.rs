@@ -53,9 +53,10 @@ impl Declared {
         }
     }
 
-    /// Whether it is only for other operations, and not listed.
-    pub(super) fn private(&self) -> bool {
-        self.op.starts_with('_')
+    /// Whether a file is valid even though this cannot be run: its program may be put there later, or is a
+    /// notebook.
+    pub(super) fn may_lack_program(&self) -> bool {
+        self.notebook.is_some() || self.dialect == Dialect::Gage && !self.has_exec && self.def.steps.is_empty()
     }
 
     /// Sets a field that both dialects know. An unknown one is kept as a warning.

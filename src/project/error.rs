@@ -2,11 +2,14 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use super::Fault;
+
 /// Why there is no such operation, or no project at all. Displays as the text that follows `gage: `.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectError {
     report: String,
     message: String,
+    faults: Vec<Fault>,
 }
 
 impl ProjectError {
@@ -15,6 +18,7 @@ impl ProjectError {
         ProjectError {
             report: String::new(),
             message: message.into(),
+            faults: Vec::new(),
         }
     }
 
@@ -23,7 +27,19 @@ impl ProjectError {
         ProjectError {
             report: report.into(),
             message: message.into(),
+            faults: Vec::new(),
         }
+    }
+
+    /// The same, with where each fault is.
+    pub(super) fn with_faults(mut self, faults: Vec<Fault>) -> ProjectError {
+        self.faults = faults;
+        self
+    }
+
+    /// Where in a gage file its faults are, as far as known.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 
     /// Lines that are printed as they are, with no `gage: `, before the message. Often empty.

@@ -41,7 +41,16 @@ pub struct Project {
     pub models: Vec<Model>,
     /// What in the file means nothing to gage, without `WARNING: `.
     pub warnings: Vec<String>,
+    dialect: Option<Dialect>,
     operations: Vec<Declared>,
+}
+
+/// What a check of a project found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Findings {
+    pub errors: Vec<String>,
+    /// Without `WARNING: `.
+    pub warnings: Vec<String>,
 }
 
 /// A model of a Guild file.
@@ -77,6 +86,7 @@ impl Project {
         let mut project = Project {
             dir: find::project_dir(file),
             file: Some(file.to_path_buf()),
+            dialect: Some(dialect),
             ..Project::default()
         };
         match dialect {
@@ -84,8 +94,8 @@ impl Project {
                 let data = data.map_err(|reason| find::gage_error(shown, &[format!("{shown}: {reason}")]))?;
                 let faults = schema::check(&data);
                 if !faults.is_empty() {
-                    let lines: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
-                    return Err(find::gage_error(shown, &lines));
+                    let lines: Vec<String> = faults.iter().map(|fault| fault.message.clone()).collect();
+                    return Err(find::gage_error(shown, &lines).with_faults(faults));
                 }
                 let (operations, runs_dir) =
                     gage::operations(&data).map_err(|reason| find::gage_error(shown, &[reason]))?;
@@ -107,6 +117,36 @@ impl Project {
     /// a name that begins with `_`.
     pub fn operations(&self) -> impl Iterator<Item = &OpDef> {
         self.operations.iter().map(|op| &op.def)
+    }
+
+    /// The operations of a model.
+    pub fn operations_of(&self, model: &Model) -> Vec<&OpDef> {
+        let own = self.operations.iter().filter(|op| op.model == model.name);
+        own.map(|op| &op.def).collect()
+    }
+
+    /// Whether it has a Guild operations file.
+    pub fn is_guild(&self) -> bool {
+        self.dialect == Some(Dialect::Guild)
+    }
+
+    /// What is wrong with operations beyond the form of the file, and what may be.
+    pub fn check(&self) -> Findings {
+        let mut findings = Findings {
+            errors: Vec::new(),
+            warnings: self.warnings.clone(),
+        };
+        for declared in &self.operations {
+            let complete = complete::complete(declared, self);
+            let warnings = complete.as_ref().map_or(&declared.def.warnings, |def| &def.warnings);
+            findings.warnings.extend(warnings.iter().cloned());
+            match complete {
+                Err(error) if declared.may_lack_program() => findings.warnings.push(error.to_string()),
+                Err(error) => findings.errors.push(error.to_string()),
+                Ok(_) => {}
+            }
+        }
+        findings
     }
 
     /// The operation of that name, complete: one of the file, else a script or program; with no name the
@@ -138,7 +178,7 @@ impl Project {
     }
 
     fn default_operation(&self) -> Result<&Declared, ProjectError> {
-        let mut public = self.operations.iter().filter(|op| !op.private());
+        let mut public = self.operations.iter().filter(|op| !op.def.is_private());
         let only = match (public.next(), public.next()) {
             (Some(only), None) => Some(only),
             _ => None,

@@ -101,6 +101,13 @@ pub struct OpDef {
     pub project_dir: PathBuf,
 }
 
+impl OpDef {
+    /// Whether it is only for other operations, and not listed: the name after its model begins with `_`.
+    pub fn is_private(&self) -> bool {
+        self.name.rsplit(':').next().is_some_and(|name| name.starts_with('_'))
+    }
+}
+
 /// What to run in each phase; `None` runs nothing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]

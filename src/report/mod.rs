@@ -5,6 +5,7 @@
 
 pub mod comparison;
 pub mod field;
+pub mod help;
 pub mod info;
 pub mod json;
 pub mod listing;
