@@ -59,6 +59,49 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// The rows of a table of `docs/flags.md`, cells without their code marks.
+fn documented(heading: &str) -> Vec<Vec<&'static str>> {
+    let page = include_str!("../../docs/flags.md");
+    let section = page
+        .split("\n## ")
+        .find(|section| section.starts_with(heading))
+        .unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        row.trim_matches('|')
+            .split(" | ")
+            .map(|cell| cell.trim().trim_matches('`'))
+            .collect()
+    })
+    .collect()
+}
+
+#[test]
+fn the_reference_page_is_true() {
+    for heading in ["What a text means", "Lists and sequences"] {
+        for row in documented(heading) {
+            let decoded = decode(row[0], None).unwrap();
+            assert_eq!(
+                (encode(&decoded.value).as_str(), decoded.warnings.len()),
+                (row[1], 0),
+                "{row:?}"
+            );
+        }
+    }
+    let searches = documented("Ranges: search");
+    assert_eq!(searches.len(), 10);
+    for row in searches {
+        match decode(row[0], None).unwrap().value {
+            Value::Function(text) => {
+                let found = search::parse(&text).unwrap();
+                let numbers = ["numbers", "0.0", "the same"].iter().any(|word| row[1].contains(word));
+                assert_eq!(found.is_integer(), !numbers, "{row:?}");
+            }
+            other => assert!(matches!(other, Value::List(_)), "{row:?}"),
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
