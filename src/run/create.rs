@@ -76,7 +76,7 @@ pub fn create(home: &Path, spec: &RunSpec) -> Result<Run, RunError> {
         }
         fs::create_dir_all(&temporary).during("make directory", &temporary)?;
     }
-    let made = init(&temporary, &run, spec).and_then(|()| {
+    let made = init(&temporary, run.id(), spec).and_then(|()| {
         if run.meta("").exists() {
             return Err(RunError::AlreadyInitialized(run.id().to_string()));
         }
@@ -100,7 +100,8 @@ pub fn create(home: &Path, spec: &RunSpec) -> Result<Run, RunError> {
     Ok(run)
 }
 
-fn init(dir: &Path, run: &Run, spec: &RunSpec) -> Result<(), RunError> {
+/// Writes the meta files of a new run into `dir`.
+pub(crate) fn init(dir: &Path, id: &str, spec: &RunSpec) -> Result<(), RunError> {
     for name in ["log", "proc"] {
         let path = dir.join(name);
         fs::create_dir(&path).during("make directory", &path)?;
@@ -112,7 +113,7 @@ fn init(dir: &Path, run: &Run, spec: &RunSpec) -> Result<(), RunError> {
     let mut log = Log::open(&dir.join("log/runner"));
     file("opref", &spec.opref())?;
     file("__schema__", super::SCHEMA)?;
-    file("id", run.id())?;
+    file("id", id)?;
     log.line("Writing meta id");
     file("opdef.json", &meta::json_text(&spec.opdef))?;
     log.line("Writing meta opdef");

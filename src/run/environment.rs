@@ -47,7 +47,7 @@ pub fn of_run(run: &Run, facts: &Facts, caller: &Caller) -> BTreeMap<OsString, O
             set(name, value.into());
         }
     }
-    for (name, value) in flag_variables(facts) {
+    for (name, value) in crate::flags::deliver::environment(&facts.opdef.flags, &facts.flags) {
         if !value.contains('\0') {
             set(&name, value.into());
         }
@@ -67,8 +67,8 @@ pub fn of_run(run: &Run, facts: &Facts, caller: &Caller) -> BTreeMap<OsString, O
     set("PROJECT_DIR", project.into());
     set("GAGE_HOME", home.into());
     set("GUILD_HOME", home.into());
-    set("GAGE_OP", facts.op_name().into());
-    set("GUILD_OP", facts.op_name().into());
+    set("GAGE_OP", facts.name.clone().into());
+    set("GUILD_OP", facts.name.clone().into());
     set("CMD_DIR", caller.cwd.clone().into());
     set("PARENT_PWD", caller.cwd.clone().into());
     set("FLAGS_DEST", facts.opdef.flags_dest.text().into());
@@ -77,24 +77,6 @@ pub fn of_run(run: &Run, facts: &Facts, caller: &Caller) -> BTreeMap<OsString, O
         set("RANDOM_SEED", seed.to_string().into());
     }
     env
-}
-
-/// `FLAG_NAME` (or the flag's `env-name`) of every flag that has a value.
-fn flag_variables(facts: &Facts) -> Vec<(String, String)> {
-    let name = |flag: &str| {
-        let own = facts.opdef.flags.get(flag).and_then(|def| def.env_name.clone());
-        let upper = |c: char| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_uppercase()
-            } else {
-                '_'
-            }
-        };
-        own.unwrap_or_else(|| format!("FLAG_{}", flag.chars().map(upper).collect::<String>()))
-    };
-    let set = facts.flags.iter().filter(|(_, value)| !value.is_null());
-    set.map(|(flag, value)| (name(flag), crate::flags::plain(value)))
-        .collect()
 }
 
 /// The value of a variable as the run's processes will see it.
@@ -169,7 +151,7 @@ mod tests {
             project_dir: Some("/p".into()),
             ..Facts::default()
         };
-        facts.opdef.name = "train".into();
+        facts.name = "train".into();
         facts.opdef.python_path = vec!["lib".into()];
         facts.flags.insert("learning-rate".into(), Value::Float(0.1));
         facts.env.insert("RUN_ID".into(), "mine".into());

@@ -30,6 +30,8 @@ pub enum RunError {
     Corrupt { path: PathBuf, reason: String },
     #[error("cannot apply configuration to {file}: {reason}")]
     Config { file: String, reason: String },
+    #[error(transparent)]
+    Project(#[from] crate::project::ProjectError),
     #[error("cannot restore {0}: a run with that ID exists")]
     RestoreLive(String),
     #[error("cannot delete running run {0}")]

@@ -170,6 +170,21 @@ fn seal_meta(run: &Run) {
     }
 }
 
+/// Makes further files of the meta directory read only, such as the journal of a batch.
+pub(crate) fn seal_extra(run: &Run) {
+    use std::os::unix::fs::PermissionsExt;
+    for entry in fs::read_dir(run.meta("")).into_iter().flatten().flatten() {
+        // As in `seal_meta`. What is still to be appended to is sealed there.
+        let appended = entry.file_name() == "manifest";
+        if let Ok(about) = entry.metadata()
+            && about.is_file()
+            && !appended
+        {
+            let _ = meta::make_read_only(&entry.path(), about.permissions().mode());
+        }
+    }
+}
+
 /// Finalizes a run whose supervisor and process are gone without an exit code, recording `code` (a negative signal
 /// number: nobody knows the code of its own). Fails when somebody still runs it, and does nothing to one that
 /// ended or was never started.

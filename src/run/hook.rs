@@ -146,8 +146,8 @@ pub(crate) fn run(
                     leader_started: Process::read(pid).map(|p| p.started),
                     adopter: None,
                 },
-                on_output: &mut |_, _| {},
-                on_notice: &mut |_| {},
+                recorder: None,
+                on: &mut |_| {},
                 grace: OUTPUT_GRACE,
             };
             exit_code(

@@ -3,12 +3,14 @@
 
 pub mod clock;
 pub mod command;
+mod configure;
 mod create;
 pub mod environment;
 mod error;
 mod facts;
 mod finalize;
 mod hook;
+mod hosted;
 pub mod id;
 pub mod lease;
 mod log;
@@ -17,7 +19,9 @@ pub mod meta;
 pub mod output;
 pub mod process;
 mod pump;
+mod recorder;
 pub mod remove;
+mod session;
 mod stage;
 pub mod status;
 pub mod stop;
@@ -34,12 +38,13 @@ pub use environment::Caller;
 pub use error::{RunError, reason};
 pub use facts::Facts;
 pub use finalize::orphan as finalize_orphan;
+pub use hosted::{Hosted, create_proto};
 pub use output::Stream;
-pub use pump::Notice;
+pub use pump::{Event, Notice};
 pub use stage::{Dependency, Staging, stage};
 pub use status::Status;
 pub use stop_flag::{Asked, StopFlag};
-pub use supervise::{Event, Exit, Supervise, supervise};
+pub use supervise::{Exit, Supervise, supervise};
 pub use template::{SourceFile, Template};
 
 /// The layout that this program writes: `__schema__`.

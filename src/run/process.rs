@@ -166,7 +166,12 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = child.id() as i32;
-        assert!(has_environment(pid, "RUN_ID=abc"));
+        // The new program's environment is in place a moment after the spawn.
+        let found = (0..2000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            has_environment(pid, "RUN_ID=abc")
+        });
+        assert!(found);
         assert!(!has_environment(pid, "RUN_ID=ab"));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -12,8 +12,10 @@ use nix::sys::signal::Signal;
 use super::clock;
 use super::lease::Held;
 use super::output::{Output, Stream};
+use super::recorder::Recorder;
 use super::stop::{Members, Step, Stopping, TIMEOUT};
 use super::stop_flag::{Asked, StopFlag};
+use crate::scalars::Scalar;
 
 /// How long output stays open after the program has ended, for children that keep it.
 pub(crate) const OUTPUT_GRACE: Duration = Duration::from_secs(5);
@@ -28,12 +30,24 @@ pub(crate) struct Pump<'a> {
     pub deadline: Option<Instant>,
     pub stop_signal: Signal,
     pub members: Members,
-    /// Told every piece of output as it comes.
-    pub on_output: &'a mut dyn FnMut(Stream, &[u8]),
-    /// Told what the user should know, once each.
-    pub on_notice: &'a mut dyn FnMut(Notice<'_>),
+    pub recorder: Option<&'a mut Recorder>,
+    /// Told what happens.
+    pub on: &'a mut dyn FnMut(Event<'_>),
     /// How long output stays open after the end.
     pub grace: Duration,
+}
+
+/// What happens while a run is executed.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The program exists; its pid is in `proc/lock`.
+    Started { pid: i32 },
+    /// Bytes it wrote, as they come.
+    Output { stream: Stream, bytes: &'a [u8] },
+    /// A scalar it printed.
+    Scalar(&'a Scalar),
+    /// Something the user should know, once each.
+    Notice(Notice<'a>),
 }
 
 /// Something worth saying while a program runs.
@@ -88,6 +102,10 @@ impl Pump<'_> {
                 let problem = self.output.tick(clock::now_ms());
                 self.say_lost(problem);
             }
+            if let Some(recorder) = &mut self.recorder {
+                let problem = recorder.tick();
+                self.say_lost(problem);
+            }
             if let Some(lease) = &mut self.lease {
                 lease.touch_if_due();
             }
@@ -102,7 +120,7 @@ impl Pump<'_> {
                 } else {
                     Cause::TimeUp
                 });
-                (self.on_notice)(if time_up { Notice::TimeUp } else { Notice::Stopping });
+                (self.on)(Event::Notice(if time_up { Notice::TimeUp } else { Notice::Stopping }));
                 stopping = Some(Stopping::begin(self.members.clone(), self.stop_signal, TIMEOUT, true));
                 step_at = Some(Instant::now());
             }
@@ -115,7 +133,7 @@ impl Pump<'_> {
                         Step::Wait(time) => step_at = Some(Instant::now() + time),
                         Step::Done => step_at = None,
                         Step::GaveUp(left) => {
-                            (self.on_notice)(Notice::Unkillable(&left));
+                            (self.on)(Event::Notice(Notice::Unkillable(&left)));
                             step_at = None;
                             gone.get_or_insert_with(Instant::now);
                         }
@@ -128,7 +146,7 @@ impl Pump<'_> {
             {
                 let late = at.elapsed() >= self.grace;
                 if late && !closed {
-                    (self.on_notice)(Notice::OutputClosed);
+                    (self.on)(Event::Notice(Notice::OutputClosed));
                 }
                 if closed || late {
                     break;
@@ -137,6 +155,11 @@ impl Pump<'_> {
         }
         let problem = self.output.finish();
         self.say_lost(problem);
+        if let Some(recorder) = &mut self.recorder {
+            let on = &mut self.on;
+            let problem = recorder.finish(&mut |s| on(Event::Scalar(s)));
+            self.say_lost(problem);
+        }
         Ok(Ended {
             status: child.wait()?,
             cause,
@@ -172,6 +195,7 @@ impl Pump<'_> {
         let limits = [
             self.lease.as_ref().map(|l| l.touch_in()),
             due,
+            self.recorder.as_ref().and_then(|r| r.due_in()),
             step_at.map(until),
             self.deadline.filter(|_| gone.is_none()).map(until),
             gone.map(|at| (at + self.grace).saturating_duration_since(now)),
@@ -203,7 +227,15 @@ impl Pump<'_> {
             Ok(n) => {
                 let problem = self.output.push(stream, &buffer[..n], clock::now_ms());
                 self.say_lost(problem);
-                (self.on_output)(stream, &buffer[..n]);
+                (self.on)(Event::Output {
+                    stream,
+                    bytes: &buffer[..n],
+                });
+                if let Some(recorder) = &mut self.recorder {
+                    let on = &mut self.on;
+                    let problem = recorder.push(stream, &buffer[..n], &mut |s| on(Event::Scalar(s)));
+                    self.say_lost(problem);
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => *from = None,
@@ -212,7 +244,7 @@ impl Pump<'_> {
 
     fn say_lost(&mut self, problem: Option<String>) {
         if let Some(problem) = problem {
-            (self.on_notice)(Notice::OutputLost(&problem));
+            (self.on)(Event::Notice(Notice::OutputLost(&problem)));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use super::configure::{self, Applied};
 use super::environment::{self, Caller};
 use super::error::During;
 use super::facts::Facts;
@@ -80,13 +81,36 @@ pub fn stage(run: &Run, staging: &Staging<'_>) -> Result<Vec<String>, RunError> 
     Ok(stage.warnings)
 }
 
+/// Stages a run that needs no files and runs no hooks: one whose program is gage itself.
+pub(crate) fn nothing(run: &Run) -> Result<(), RunError> {
+    let dir = run.dir();
+    make_dir(&dir)?;
+    for name in ["log/files", "manifest"] {
+        manifest::append(run, name, b"").during("write", &run.meta(name))?;
+    }
+    Log::open(&run.meta("log/runner")).line("Writing meta staged");
+    let path = run.meta("staged");
+    meta::write(&path, clock::timestamp().to_string().as_bytes()).during("write", &path)
+}
+
+fn make_dir(dir: &Path) -> Result<(), RunError> {
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(RunError::NoRunDir(dir.to_path_buf())),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !dir.is_dir() => {
+            Err(error).during("make directory", dir)
+        }
+        _ => Ok(()),
+    }
+}
+
 struct Stage<'a> {
     run: &'a Run,
     staging: &'a Staging<'a>,
     facts: &'a Facts,
     /// Of hooks; empty until one is needed.
     env: BTreeMap<OsString, OsString>,
-    known: BTreeMap<PathBuf, Known>,
+    /// By path, in the order of its bytes.
+    known: BTreeMap<OsString, Known>,
     /// Text for `log/files`.
     events: Vec<u8>,
     warnings: Vec<String>,
@@ -95,17 +119,15 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn phases(&mut self, log: &mut Log) -> Result<(), RunError> {
         let (run, exec) = (self.run, &self.facts.opdef.exec);
-        let dir = run.dir();
-        match fs::create_dir(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(RunError::NoRunDir(dir)),
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !dir.is_dir() => {
-                return Err(error).during("make directory", &dir);
-            }
-            _ => {}
-        }
+        make_dir(&run.dir())?;
         let hooks = [&exec.stage_sourcecode, &exec.stage_runtime, &exec.stage_dependencies];
         let alone = hooks.iter().all(|h| h.is_none()) && self.staging.dependencies.is_empty();
-        self.source(alone, log)?;
+        // Where no hook comes in between, files are written once, as configured and with their last permissions.
+        let early = match exec.stage_sourcecode {
+            None => Some(self.configured_source()?),
+            Some(_) => None,
+        };
+        self.source(alone, early.as_ref().map(|applied| &applied.changed), log)?;
         self.hook(
             hook::SOURCECODE,
             exec.stage_sourcecode.as_ref(),
@@ -113,6 +135,11 @@ impl Stage<'_> {
             FileKind::Source,
             log,
         )?;
+        let applied = match early {
+            Some(applied) => applied,
+            None => self.configure_files()?,
+        };
+        self.log_configuration(&applied, log)?;
         self.log_source();
         self.hook(hook::RUNTIME, exec.stage_runtime.as_ref(), "", FileKind::Runtime, log)?;
         let mut resolved = self.staging.resolved.to_string();
@@ -128,7 +155,12 @@ impl Stage<'_> {
     }
 
     /// Copies the source code. Files get their last permissions at once when nothing else will touch them.
-    fn source(&mut self, read_only: bool, log: &mut Log) -> Result<(), RunError> {
+    fn source(
+        &mut self,
+        read_only: bool,
+        changed: Option<&BTreeMap<PathBuf, Vec<u8>>>,
+        log: &mut Log,
+    ) -> Result<(), RunError> {
         let template = self.staging.source;
         if !template.patterns().is_empty() {
             log.line(format_args!(
@@ -136,7 +168,7 @@ impl Stage<'_> {
                 log::words(template.patterns())
             ));
         }
-        for file in template.copy(&self.run.dir(), read_only, &BTreeMap::new())? {
+        for file in template.copy(&self.run.dir(), read_only, changed.unwrap_or(&BTreeMap::new()))? {
             let known = Known {
                 kind: FileKind::Source,
                 digest: Some(file.sha256),
@@ -145,14 +177,66 @@ impl Stage<'_> {
                 mode: file.mode,
                 is_link: false,
             };
-            self.known.insert(file.path, known);
+            self.known.insert(file.path.into_os_string(), known);
+        }
+        Ok(())
+    }
+
+    /// What configuration makes of the files that will be copied.
+    fn configured_source(&self) -> Result<Applied, RunError> {
+        let template = self.staging.source;
+        let paths: Vec<&Path> = template.files().iter().map(|f| f.path.as_path()).collect();
+        let read = |path: &Path| {
+            let at = template
+                .files()
+                .binary_search_by(|f| f.path.as_os_str().cmp(path.as_os_str()));
+            at.ok().map(|at| template.files()[at].content()).transpose()
+        };
+        configure::apply(&self.facts.opdef, &self.facts.flags, &paths, &read)
+    }
+
+    /// Configures the files as they are in the run directory.
+    fn configure_files(&mut self) -> Result<Applied, RunError> {
+        let dir = self.run.dir();
+        let files = self.known.iter().filter(|(_, known)| !known.is_link);
+        let paths: Vec<&Path> = files.map(|(path, _)| Path::new(path)).collect();
+        let applied = configure::of_directory(&self.facts.opdef, &self.facts.flags, &dir, &paths)?;
+        for (path, content) in &applied.changed {
+            let full = dir.join(path);
+            let about = configure::replace(&full, content).during("write", &full)?;
+            if let Some(known) = self.known.get_mut(path.as_os_str()) {
+                known.digest = Some(tree::digest_of(content));
+                known.size = Some(about.len());
+                known.modified = tree::modified_us(&about);
+            }
+        }
+        Ok(applied)
+    }
+
+    fn log_configuration(&mut self, applied: &Applied, log: &mut Log) -> Result<(), RunError> {
+        if !configure::is_wanted(&self.facts.opdef) {
+            return Ok(());
+        }
+        log.line("Applying configuration (see log/patched)");
+        for warning in &applied.warnings {
+            log.line(format_args!("WARNING: {warning}"));
+        }
+        if !applied.patch.is_empty() {
+            let path = self.run.meta("log/patched");
+            meta::write(&path, applied.patch.as_bytes()).during("write", &path)?;
         }
         Ok(())
     }
 
     fn log_source(&mut self) {
         for (path, known) in &self.known {
-            manifest::file_event(&mut self.events, FileEvent::Added, known.kind, known.modified, path);
+            manifest::file_event(
+                &mut self.events,
+                FileEvent::Added,
+                known.kind,
+                known.modified,
+                Path::new(path),
+            );
         }
     }
 
@@ -196,7 +280,7 @@ impl Stage<'_> {
                 mode: entry.mode,
                 is_link: entry.is_link,
             };
-            let (event, known) = match self.known.remove(&entry.path) {
+            let (event, known) = match self.known.remove(entry.path.as_os_str()) {
                 None => (Some(FileEvent::Added), known),
                 Some(old) if old.modified == known.modified && old.size.is_none_or(|s| s == entry.size) => (
                     None,
@@ -217,11 +301,11 @@ impl Stage<'_> {
             if let Some(event) = event.filter(|_| logged) {
                 manifest::file_event(&mut self.events, event, known.kind, known.modified, &entry.path);
             }
-            found.insert(entry.path, known);
+            found.insert(entry.path.into_os_string(), known);
         }
         for (path, old) in std::mem::replace(&mut self.known, found) {
             if logged {
-                manifest::file_event(&mut self.events, FileEvent::Deleted, old.kind, 0, &path);
+                manifest::file_event(&mut self.events, FileEvent::Deleted, old.kind, 0, Path::new(&path));
             }
         }
         Ok(())
@@ -249,7 +333,7 @@ impl Stage<'_> {
             entries.push(ManifestEntry {
                 kind: known.kind,
                 digest: known.digest.unwrap_or_else(|| tree::digest(&full)),
-                path,
+                path: path.into(),
             });
         }
         // By kind, then by path: the sort is stable and the map was in path order.

@@ -1,37 +1,19 @@
 //! The one way a staged run is executed: start its program, own its output, wait, finalize. Whoever runs a run,
 //! and wherever, ends here.
 
-use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::environment::{self, Caller};
-use super::error::During;
 use super::facts::Facts;
 use super::hook::{self, CannotStart};
-use super::lease::Held;
-use super::log::Log;
-use super::output::{Output, Stream};
 use super::process::Process;
-use super::pump::{Cause, Notice, OUTPUT_GRACE, Pump};
+use super::pump::{Cause, Event, Notice, OUTPUT_GRACE, Pump};
+use super::session::Session;
 use super::status::Status;
 use super::stop::{self, Members};
 use super::stop_flag::StopFlag;
-use super::{Run, RunError, clock, command, finalize, meta};
-use crate::scalars::Scalar;
-
-/// What happens while a run is executed.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// The program exists; its pid is in `proc/lock`.
-    Started { pid: i32 },
-    /// Bytes it wrote, as they come.
-    Output { stream: Stream, bytes: &'a [u8] },
-    /// A scalar it printed.
-    Scalar(&'a Scalar),
-    /// Something the user should know.
-    Notice(Notice<'a>),
-}
+use super::{Run, RunError, command};
 
 /// How to execute a run.
 pub struct Supervise<'a> {
@@ -88,66 +70,33 @@ pub fn supervise(run: &Run, how: &mut Supervise<'_>) -> Result<Exit, RunError> {
         // Refused by old kernels only: orphans are then found by their group and environment.
         how.adopt = nix::sys::prctl::set_child_subreaper(true).is_ok();
     }
-    let mut lease = Held::claim(run, how.adopt)?;
-    let output = begin(run);
-    let mut output = match output {
-        Ok(output) => output,
-        Err(error) => {
-            lease.release();
-            return Err(error);
-        }
-    };
-    let mut log = Log::open(&run.meta("log/runner"));
-    let mut problems = Vec::new();
-    let started = run.meta("started");
-    if let Err(error) = meta::write(&started, clock::timestamp().to_string().as_bytes()).during("write", &started) {
-        lease.release();
-        return Err(error);
-    }
-    log.line("Writing meta started");
-    let executed = execute(run, &facts, how, &mut lease, &mut output, &mut log, &mut problems);
-    let mut exit = Exit {
-        code: 0,
-        status: Status::Completed,
-        not_started: None,
-        time_up: false,
-        stopped: false,
-        problems: Vec::new(),
-    };
-    match executed {
-        Ok((code, cause)) => {
-            exit.code = code;
-            exit.time_up = cause == Some(Cause::TimeUp);
-            exit.stopped = cause == Some(Cause::Asked) || lease.is_stopping();
-        }
+    let mut session = Session::begin(run, facts, how.adopt)?;
+    let executed = execute(&mut session, how);
+    let (code, cause, not_started) = match executed {
+        Ok((code, cause)) => (code, cause, None),
         Err(CannotStart { reason, code }) => {
-            exit.code = code;
-            log.line(format_args!("Cannot start run process: {reason}"));
-            exit.not_started = Some(format!("cannot run {}: {reason}", facts.op_name()));
+            session.log.line(format_args!("Cannot start run process: {reason}"));
+            (code, None, Some(format!("cannot run {}: {reason}", session.facts.name)))
         }
-    }
-    if exit.stopped || exit.time_up {
-        exit.code = stopped_code(&facts, exit.code, exit.time_up);
-    }
-    exit.status = Status::of_exit(exit.code.into());
-    let lease = finalize::record_exit(run, exit.code, Some(lease), &mut log, &mut problems);
-    output.seal();
-    if let Some(finalizer) = &facts.opdef.exec.finalize {
-        let env = environment::of_run(run, &facts, &how.caller);
-        if let Err(error) = hook::run(run, hook::FINALIZE, Some(finalizer), &env, "", &mut log, None) {
-            problems.push(error.to_string());
-        }
-    }
-    finalize::record_files(run, &facts, &mut log, &mut problems);
-    match lease {
-        Some(lease) => lease.release(),
-        None => drop(fs::remove_file(run.lease_file())),
-    }
+    };
+    let time_up = cause == Some(Cause::TimeUp);
+    let stopped = cause == Some(Cause::Asked) || (not_started.is_none() && session.lease.is_stopping());
+    let code = match stopped || time_up {
+        true => stopped_code(&session.facts, code, time_up),
+        false => code,
+    };
+    let problems = session.end(code, &how.caller);
     if how.adopt {
         reap_orphans();
     }
-    exit.problems = problems;
-    Ok(exit)
+    Ok(Exit {
+        code,
+        status: Status::of_exit(code.into()),
+        not_started,
+        time_up,
+        stopped,
+        problems,
+    })
 }
 
 /// Whatever code a program gives when it is stopped, the run was not completed: it counts as ended by the signal,
@@ -160,97 +109,75 @@ fn stopped_code(facts: &Facts, code: i32, time_up: bool) -> i32 {
     }
 }
 
-/// Makes way for a new start: what the last one left that would belie this one.
-fn begin(run: &Run) -> Result<Output, RunError> {
-    if run.meta("started").exists() {
-        for name in ["proc/exit", "proc/lock", "stopped", "summary.json"] {
-            let path = run.meta(name);
-            match fs::remove_file(&path) {
-                Err(error) if !meta::is_missing(&error) => return Err(error).during("remove", &path),
-                _ => {}
-            }
-        }
-        let scalars = run.meta("scalars");
-        match fs::remove_dir_all(&scalars) {
-            Err(error) if !meta::is_missing(&error) => return Err(error).during("remove", &scalars),
-            _ => {}
-        }
-    }
-    let dir = run.meta("output");
-    Output::create(&dir, "40_run").during("write", &dir.join("40_run"))
-}
-
-fn execute(
-    run: &Run,
-    facts: &Facts,
-    how: &mut Supervise<'_>,
-    lease: &mut Held,
-    output: &mut Output,
-    log: &mut Log,
-    problems: &mut Vec<String>,
-) -> Result<(i32, Option<Cause>), CannotStart> {
-    let Some((command, words)) = facts.command.as_ref().and_then(|c| Some((c, command::argv(c)?))) else {
+fn execute(session: &mut Session, how: &mut Supervise<'_>) -> Result<(i32, Option<Cause>), CannotStart> {
+    let run = session.run.clone();
+    let Some((command, words)) = session
+        .facts
+        .command
+        .as_ref()
+        .and_then(|c| Some((c, command::argv(c)?)))
+    else {
         return Ok((0, None));
     };
-    log.line(format_args!("Starting run process: {}", hook::shown(command)));
-    let env = environment::of_run(run, facts, &how.caller);
+    session
+        .log
+        .line(format_args!("Starting run process: {}", hook::shown(command)));
+    let env = environment::of_run(&run, &session.facts, &how.caller);
     let stdin = if how.stdin { Stdio::inherit() } else { Stdio::null() };
-    let mut child = hook::start(run, &words, &env, stdin)?;
+    let mut child = hook::start(&run, &words, &env, stdin)?;
     let began = Instant::now();
     let pid = child.id() as i32;
-    lease.set_process(pid);
-    let lock = run.meta("proc/lock");
-    if let Err(error) = meta::write(&lock, pid.to_string().as_bytes()).during("write", &lock) {
-        problems.push(error.to_string());
-    }
-    log.line("Writing meta proc/lock");
-    log.flush();
+    session.set_process(pid);
     (how.on)(Event::Started { pid });
-    let minutes = facts.opdef.stop_after.filter(|m| m.is_finite() && *m > 0.0);
+
+    let opdef = &session.facts.opdef;
+    let minutes = opdef.stop_after.filter(|m| m.is_finite() && *m > 0.0);
     let limit = how
         .stop_after
         .or_else(|| minutes.map(|m| Duration::from_secs_f64((m * 60.0).min(1e9))));
-    let listener = std::cell::RefCell::new(&mut *how.on);
+    let (log, on) = (&mut session.log, &mut *how.on);
     let mut notices = Vec::new();
     let pump = Pump {
-        output,
-        lease: Some(lease),
+        output: &mut session.output,
+        lease: Some(&mut session.lease),
         stop: how.stop,
         deadline: limit.map(|limit| began + limit),
-        stop_signal: stop::stop_signal(facts.opdef.stop_signal.as_deref()),
+        stop_signal: stop::stop_signal(opdef.stop_signal.as_deref()),
         members: Members {
             run_id: run.id().to_string(),
             leader: pid,
             leader_started: Process::read(pid).map(|p| p.started),
             adopter: how.adopt.then(|| std::process::id() as i32),
         },
-        on_output: &mut |stream, bytes| (listener.borrow_mut())(Event::Output { stream, bytes }),
-        on_notice: &mut |notice| {
-            match notice {
-                Notice::OutputLost(reason) => notices.push(format!("cannot write the run's output: {reason}")),
-                Notice::OutputClosed => log.line(format_args!(
-                    "Output was still open {} seconds after the run process ended: closed",
-                    OUTPUT_GRACE.as_secs()
-                )),
-                Notice::TimeUp => log.line("Stopping run process: its time is up"),
-                Notice::Stopping => log.line("Stopping run process: asked to"),
-                Notice::Unkillable(left) => notices.push(format!("cannot kill processes {left:?}")),
+        recorder: Some(&mut session.recorder),
+        on: &mut |event| {
+            if let Event::Notice(notice) = &event {
+                match notice {
+                    Notice::OutputLost(reason) => notices.push(format!("cannot write the run's output: {reason}")),
+                    Notice::OutputClosed => log.line(format_args!(
+                        "Output was still open {} seconds after the run process ended: closed",
+                        OUTPUT_GRACE.as_secs()
+                    )),
+                    Notice::TimeUp => log.line("Stopping run process: its time is up"),
+                    Notice::Stopping => log.line("Stopping run process: asked to"),
+                    Notice::Unkillable(left) => notices.push(format!("cannot kill processes {left:?}")),
+                }
+                log.flush();
             }
-            log.flush();
-            (listener.borrow_mut())(Event::Notice(notice));
+            on(event);
         },
         grace: OUTPUT_GRACE,
     };
     let ended = pump.run(&mut child);
-    problems.append(&mut notices);
+    session.problems.append(&mut notices);
     match ended {
         Ok(ended) => Ok((hook::exit_code(ended.status), ended.cause)),
         Err(error) => {
             // Nothing can be known of it any more: it must not go on unseen.
-            problems.push(format!(
-                "cannot wait for the run process: {}",
-                super::error::reason(&error)
-            ));
+            let reason = super::error::reason(&error);
+            session
+                .problems
+                .push(format!("cannot wait for the run process: {reason}"));
             let _ = child.kill();
             Ok((child.wait().map_or(-9, hook::exit_code), None))
         }

@@ -3,15 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
+use sha2::Sha256;
 
 use super::error::During;
 use super::manifest::{self, FileKind};
 use super::{Run, RunError, meta, tree};
+use crate::project::{FlagsDest, OpDef};
 
 /// Contents up to this many bytes in all are kept in memory.
 const KEPT: u64 = 4 << 20;
@@ -21,7 +23,7 @@ const KEPT: u64 = 4 << 20;
 pub struct Template {
     files: Vec<SourceFile>,
     /// Directories below the run directory, parents first.
-    dirs: Vec<PathBuf>,
+    dirs: BTreeSet<PathBuf>,
     digest: String,
     patterns: Vec<String>,
 }
@@ -62,42 +64,47 @@ impl Template {
             ..Template::default()
         };
         let mut digest = Md5::new();
-        let mut dirs = BTreeSet::new();
-        let mut kept = 0;
+        let mut room = KEPT;
         for name in sorted {
             let from = root.join(name);
-            let about = fs::metadata(&from).during("read", &from)?;
-            let content = fs::read(&from).during("read", &from)?;
             digest.update(name.as_bytes());
             digest.update([0]);
-            digest.update(&content);
+            let file = SourceFile::read(&from, dest.join(name), room, &mut digest).during("read", &from)?;
             digest.update([0]);
-            let path = dest.join(name);
-            dirs.extend(
-                path.ancestors()
-                    .skip(1)
-                    .filter(|p| !p.as_os_str().is_empty())
-                    .map(Path::to_path_buf),
-            );
-            let size = content.len() as u64;
-            let keep = kept + size <= KEPT;
-            kept += if keep { size } else { 0 };
-            template.files.push(SourceFile {
-                path,
-                from,
-                mode: if about.permissions().mode() & 0o111 != 0 {
-                    0o777
-                } else {
-                    0o666
-                },
-                sha256: tree::digest_of(&content),
-                content: keep.then_some(content),
-                seen: (about.len(), tree::modified_us(&about)),
-            });
+            room -= file.content.as_ref().map_or(0, |content| content.len() as u64);
+            template.add_dirs(&file.path);
+            template.files.push(file);
         }
         template.digest = tree::hex(&digest.finalize());
-        template.dirs = dirs.into_iter().collect();
         Ok(template)
+    }
+
+    fn add_dirs(&mut self, path: &Path) {
+        let above = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty());
+        self.dirs.extend(above.map(Path::to_path_buf));
+    }
+
+    /// What a run of an operation gets: its source code and, if flags are delivered in a configuration file, that
+    /// file. Files in `leave_out` (absolute) are not taken. Also gives warnings for the user.
+    pub fn of_operation(opdef: &OpDef, leave_out: &[PathBuf]) -> Result<(Template, Vec<String>), RunError> {
+        let source = &opdef.sourcecode;
+        let root = opdef.project_dir.join(source.root.as_deref().unwrap_or_default());
+        let selection = crate::project::source::select(&root, source, leave_out)?;
+        let mut template = Template::read(&root, &selection.files, source.dest.as_deref(), &source.patterns)?;
+        if let FlagsDest::Config(name) = &opdef.flags_dest {
+            let below = Path::new(source.dest.as_deref().unwrap_or_default());
+            let path = below.join(name.strip_suffix(".in").unwrap_or(name));
+            let place = template
+                .files
+                .binary_search_by(|f| f.path.as_os_str().cmp(path.as_os_str()));
+            if let Err(place) = place {
+                let from = root.join(name);
+                let file = SourceFile::read(&from, path, KEPT, &mut Md5::new()).during("read", &from)?;
+                template.add_dirs(&file.path);
+                template.files.insert(place, file);
+            }
+        }
+        Ok((template, selection.warnings))
     }
 
     /// The source code of a run, as it is in its run directory, for a run made from it (`--proto`).
@@ -158,6 +165,37 @@ impl Template {
 }
 
 impl SourceFile {
+    /// Reads a file once, for its digests; keeps its content if there is room.
+    fn read(from: &Path, path: PathBuf, room: u64, digest: &mut Md5) -> io::Result<SourceFile> {
+        let mut file = fs::File::open(from)?;
+        let about = file.metadata()?;
+        let (mut content, mut sha256) = (Vec::new(), Sha256::new());
+        let keep = about.len() <= room;
+        let mut buffer = vec![0; usize::try_from(about.len()).unwrap_or(usize::MAX).clamp(1, 256 * 1024)];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => break,
+                n => {
+                    digest.update(&buffer[..n]);
+                    sha256.update(&buffer[..n]);
+                    if keep {
+                        content.extend_from_slice(&buffer[..n]);
+                    }
+                }
+            }
+        }
+        let executable = about.permissions().mode() & 0o111 != 0;
+        Ok(SourceFile {
+            path,
+            from: from.to_path_buf(),
+            mode: if executable { 0o777 } else { 0o666 },
+            sha256: tree::hex(&sha256.finalize()),
+            // A file that grew meanwhile is copied from where it is.
+            content: Some(content).filter(|c| keep && c.len() as u64 <= room),
+            seen: (about.len(), tree::modified_us(&about)),
+        })
+    }
+
     /// The content, from memory or from the project.
     pub fn content(&self) -> Result<std::borrow::Cow<'_, [u8]>, RunError> {
         match &self.content {

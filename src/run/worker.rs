@@ -10,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use serde_json::json;
 
 use super::environment::Caller;
-use super::supervise::{Event, Supervise, supervise};
-use super::{Notice, Run, StopFlag};
+use super::supervise::{Supervise, supervise};
+use super::{Event, Notice, Run, StopFlag};
 
 /// What a worker tells beside starts, ends and errors.
 #[derive(Debug, Clone, Copy, Default)]

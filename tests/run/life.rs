@@ -334,3 +334,85 @@ fn a_run_can_be_started_again_in_place() {
     assert_eq!(meta(&run, "manifest").lines().count(), 1, "{}", meta(&run, "manifest"));
     assert!(listing(&run.meta("")).iter().all(|l| l.starts_with("r- ")));
 }
+
+#[test]
+fn configuration_is_applied_to_the_copy_only() {
+    let place = Place::new();
+    place.write("say.py", SAY);
+    for hook in [None, Some(Command::Shell("echo > made".into()))] {
+        let mut spec = spec(Command::Words(vec!["python".into(), "say.py".into()]));
+        spec.opdef.exec.stage_sourcecode = hook;
+        spec.opdef.config = vec![gage::project::ConfigSelect {
+            keys: vec!["say.py".into()],
+            ..Default::default()
+        }];
+        spec.flags.insert("msg".into(), "Ho there".into());
+        let run = create(&place.home(), &spec).unwrap();
+        stage(&run, &staging(&place.template(&["say.py"]))).unwrap();
+        let patch = "--- say.py\n+++ say.py\n@@ -1,2 +1,2 @@\n-msg = \"Hi there\"\n+msg = \"Ho there\"\n print(msg)\n";
+        assert_eq!(meta(&run, "log/patched"), patch);
+        assert_eq!(meta(&run, "config.json"), "{\n  \"msg\": \"Ho there\"\n}");
+        let digest = "5731a9341311c35130d58b168042305320d140ed9c1b8f8f9f48133637cd2903";
+        assert!(meta(&run, "manifest").contains(&format!("s {digest} say.py\n")));
+        assert_eq!(meta(&run, "log/files").matches("say.py").count(), 1);
+        assert!(listing(&run.dir()).contains(&"r- say.py".to_string()));
+        let (exit, out, _) = execute(&run);
+        assert_eq!((exit.code, out.as_str()), (0, "Ho there\n"));
+        assert!(!log(&run).iter().any(|l| l.contains("modified")), "{:?}", log(&run));
+        assert_eq!(fs::read_to_string(place.project().join("say.py")).unwrap(), SAY);
+    }
+}
+
+#[test]
+fn printed_scalars_are_recorded() {
+    let place = Place::new();
+    let run = place.shell("printf 'loss: 0.5\\nx'; echo 'acc: 1' >&2; printf 'loss: 0.1'; sleep 0");
+    let mut seen = Vec::new();
+    let exit = supervise(
+        &run,
+        &mut Supervise {
+            on: &mut |event| {
+                if let Event::Scalar(s) = event {
+                    seen.push((s.tag.clone(), s.step, s.value));
+                }
+            },
+            stop: None,
+            stop_after: None,
+            adopt: false,
+            stdin: false,
+            caller: Caller::here(),
+        },
+    );
+    assert_eq!(exit.unwrap().code, 0);
+    seen.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(
+        seen,
+        [
+            ("acc".to_string(), 0, 1.0),
+            ("loss".to_string(), 0, 0.5),
+            ("xloss".to_string(), 0, 0.1)
+        ]
+    );
+    let (tags, _) = gage::scalars::of_run(&run.dir(), &run.meta(""));
+    let found: Vec<(&str, f64)> = tags.iter().map(|t| (t.tag.as_str(), t.last_val)).collect();
+    assert_eq!(found, [("acc", 1.0), ("loss", 0.5), ("xloss", 0.1)]);
+    assert!(listing(&run.meta("scalars")).iter().all(|l| l.starts_with("r- ")));
+}
+
+#[test]
+fn attributes_that_are_asked_for_are_stored() {
+    let place = Place::new();
+    let mut spec = spec(Command::Shell(
+        "echo 'model: big'; echo 'random_seed: 5'; echo 'a/b: c'".into(),
+    ));
+    spec.opdef.output_attrs = Some(true.into());
+    spec.attrs.insert("random_seed".into(), 7.into());
+    let run = create(&place.home(), &spec).unwrap();
+    stage(&run, &staging(&Template::default())).unwrap();
+    execute(&run);
+    assert_eq!(
+        (meta(&run, "sys/model.json"), meta(&run, "sys/random_seed.json")),
+        ("\"big\"".into(), "7".into())
+    );
+    assert_eq!(fs::read_dir(run.meta("sys")).unwrap().count(), 2);
+}
