@@ -4,12 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Command;
+use super::shell::{self, Meant};
+use crate::flags::reference;
 
 /// What a command may refer to.
 #[derive(Debug, Clone, Default)]
 pub struct Substitutes {
     /// Values by name: flags, `run_dir`, `run_id`, `project_dir`.
     pub values: BTreeMap<String, String>,
+    /// The environment variables that hold values, by the same names, as far as there are.
+    pub variables: BTreeMap<String, String>,
     /// The words of `${flag_args}`.
     pub flag_args: Vec<String>,
 }
@@ -18,15 +22,27 @@ pub struct Substitutes {
 const FLAG_ARGS: &str = "flag_args";
 
 impl Command {
-    /// The command with every known `${name}` replaced; an unknown one stays as it is.
+    /// The command with every known `${name}` replaced; an unknown one stays as it is. In a text that another
+    /// program than a shell reads (`#!/usr/bin/env python`), numbers are put in as they are and texts as JSON.
     pub fn substitute(&self, with: &Substitutes) -> Command {
         match self {
-            Command::Shell(text) => Command::Shell(replace(text, |name| {
+            Command::Shell(text) if !is_for_shell(text) => Command::Shell(reference::expand(text, false, |name| {
+                let value = with.values.get(name)?;
+                let number = value.parse::<f64>().is_ok_and(f64::is_finite);
+                Some(if number {
+                    value.clone()
+                } else {
+                    serde_json::Value::from(value.as_str()).to_string()
+                })
+            })),
+            Command::Shell(text) => Command::Shell(shell::substitute(text, |name| {
                 if name == FLAG_ARGS {
-                    let words: Vec<String> = with.flag_args.iter().map(|word| quoted(word)).collect();
-                    return Some(words.join(" "));
+                    return Some(Meant::Words(with.flag_args.clone()));
                 }
-                with.values.get(name).map(|value| quoted(value))
+                Some(Meant::Value {
+                    text: with.values.get(name)?.clone(),
+                    variable: with.variables.get(name).cloned(),
+                })
             })),
             Command::Words(words) => {
                 let mut out = Vec::new();
@@ -35,11 +51,9 @@ impl Command {
                         out.extend(with.flag_args.iter().cloned());
                         continue;
                     }
-                    out.push(replace(word, |name| {
-                        if name == FLAG_ARGS {
-                            return Some(with.flag_args.join(" "));
-                        }
-                        with.values.get(name).cloned()
+                    out.push(reference::expand(word, false, |name| match name {
+                        FLAG_ARGS => Some(with.flag_args.join(" ")),
+                        name => with.values.get(name).cloned(),
                     }));
                 }
                 Command::Words(out)
@@ -49,51 +63,29 @@ impl Command {
 
     /// The names it refers to as `${name}`: flags among them are not passed once more as arguments.
     pub fn references(&self) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
         let texts = match self {
             Command::Shell(text) => std::slice::from_ref(text),
             Command::Words(words) => words.as_slice(),
         };
+        let mut names = BTreeSet::new();
         for text in texts {
-            replace(text, |name| {
-                names.insert(name.to_string());
-                None
-            });
+            for (at, _) in text.match_indices("${") {
+                names.extend(text[at + 2..].split_once('}').map(|(name, _)| name.to_string()));
+            }
         }
         names
     }
 }
 
-/// A text as one word of a shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+:,@%=".contains(c);
-    // A `~` or `=` at the beginning means something to some shells.
-    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('=') {
-        return text.to_string();
-    }
-    format!("'{}'", text.replace('\'', r#"'"'"'"#))
-}
-
-fn replace(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        let Some(length) = rest[start..].find('}') else { break };
-        let end = start + length + 1;
-        out.push_str(&rest[..start]);
-        match value(&rest[start + 2..end - 1]) {
-            Some(value) => {
-                out.push_str(&value);
-                rest = &rest[end..];
-            }
-            None => {
-                out.push_str("${");
-                rest = &rest[start + 2..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
+/// Whether a shell reads the text: always, but for a first line `#!PROG` with another program.
+fn is_for_shell(text: &str) -> bool {
+    let Some(line) = text.strip_prefix("#!").and_then(|rest| rest.lines().next()) else {
+        return true;
+    };
+    let mut words = line
+        .split_whitespace()
+        .skip_while(|word| word.ends_with("/env") || word.starts_with('-'));
+    words.next().is_none_or(|program| program.ends_with("sh"))
 }
 
 #[cfg(test)]
@@ -110,6 +102,7 @@ mod tests {
         ];
         Substitutes {
             values: values.map(|(k, v)| (k.to_string(), v.to_string())).into(),
+            variables: BTreeMap::new(),
             flag_args: ["--lr", "0.1", "--s", "x y"].map(String::from).into(),
         }
     }
@@ -126,6 +119,14 @@ mod tests {
         );
         assert_eq!(shell("a ${flag_args}"), "a --lr 0.1 --s 'x y'");
         assert_eq!(shell("a ${unknown:-${lr}} ${lr"), "a ${unknown:-0.1} ${lr");
+        assert_eq!(
+            shell("#!/usr/bin/env bash -e\na ${name}"),
+            "#!/usr/bin/env bash -e\na 'it'\"'\"'s; rm -rf /'"
+        );
+        assert_eq!(
+            shell("#!/usr/bin/env python\nx = ${lr}, ${name}"),
+            "#!/usr/bin/env python\nx = 0.1, \"it's; rm -rf /\""
+        );
         let words = ["p", "--x=${name}", "${flag_args}", "${who}"]
             .map(String::from)
             .to_vec();
@@ -146,11 +147,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_value_is_always_one_shell_word(value in "[^\0]{0,40}") {
-            prop_assert_eq!(shlex::split(&quoted(&value)), Some(vec![value]));
-        }
-
         #[test]
         fn any_text_can_be_substituted(text in "[${}a-z ]{0,40}") {
             let command = Command::Shell(text.clone());

@@ -14,6 +14,7 @@ pub mod opdef;
 mod requires;
 mod schema;
 mod script;
+mod shell;
 pub mod source;
 pub mod steps;
 #[cfg(test)]

@@ -84,8 +84,16 @@ fn scalar() -> Shape {
 /// A whole operations file.
 pub(super) fn file() -> Shape {
     let mut file = map([
-        ("$runs-dir", "Directory of this project's runs, relative to the file", NAME),
-        ("$schema", "Where an editor finds this schema; gage does not look at it", TEXT),
+        (
+            "$runs-dir",
+            "Directory of this project's runs, relative to the file",
+            NAME,
+        ),
+        (
+            "$schema",
+            "Where an editor finds this schema; gage does not look at it",
+            TEXT,
+        ),
     ]);
     file.others = Some(Box::new(operation()));
     file.settings = true;
