@@ -4,7 +4,11 @@
 mod choose;
 mod commit;
 mod prepare;
+mod single;
+mod source;
 
 pub use choose::{ChooseError, Chosen, GRID, Wish, choose};
 pub use commit::vcs_commit;
 pub use prepare::{PrepareError, Prepared, prepare};
+pub use single::{LaunchError, Single, attributes, make, seed};
+pub use source::{SourceError, template};

@@ -1,0 +1,81 @@
+//! The options of `gage run` that show something and run nothing.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use super::RunArgs;
+use crate::cli::{CommandResult, Context, Failure, eprint_line, print, reason};
+use crate::project::{OpDef, source};
+use crate::scalars::patterns::{Attributes, Patterns};
+
+/// Looks that need no flags; `None` if none was asked for.
+pub fn before_flags(args: &RunArgs, op: &OpDef, context: &Context) -> Result<Option<u8>, Failure> {
+    if args.test_sourcecode {
+        return source_code(op, args.json, context).map(Some);
+    }
+    if args.test_flags {
+        return flags(op, args.json).map(Some);
+    }
+    if let Some(path) = &args.test_output_scalars {
+        let (patterns, warnings) = Patterns::new(op.output_scalars.as_ref(), op.flags.keys().map(String::as_str))?;
+        return test_lines(path, context, &warnings, |line| patterns.test(line)).map(Some);
+    }
+    if let Some(path) = &args.test_output_attrs {
+        let (attributes, warnings) = Attributes::new(op.output_attrs.as_ref())?;
+        return test_lines(path, context, &warnings, |line| attributes.test(line)).map(Some);
+    }
+    Ok(None)
+}
+
+/// Prints what the patterns make of each line.
+fn test_lines(path: &Path, context: &Context, warnings: &[String], test: impl Fn(&[u8]) -> String) -> CommandResult {
+    for warning in warnings {
+        eprint_line(&format!("WARNING: {warning}"));
+    }
+    for line in lines_of(path, context)? {
+        print(&test(line.strip_suffix(b"\r").unwrap_or(&line)));
+    }
+    Ok(0)
+}
+
+fn source_code(op: &OpDef, json: bool, context: &Context) -> CommandResult {
+    let root = op.sourcecode.root.as_ref().map_or_else(|| op.project_dir.clone(), |r| op.project_dir.join(r));
+    let runs = context.runs_home(None)?;
+    let selection = source::select(&root, &op.sourcecode, &[runs])?;
+    for warning in &selection.warnings {
+        eprint_line(&format!("WARNING: {warning}"));
+    }
+    if json {
+        print(&format!("{:#}\n", serde_json::json!({ "root": root, "files": selection.files })));
+        return Ok(0);
+    }
+    let lines: String = selection.files.iter().map(|file| format!("{file}\n")).collect();
+    print(&lines);
+    Ok(0)
+}
+
+fn flags(op: &OpDef, json: bool) -> CommandResult {
+    if json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&op.flags)?));
+        return Ok(0);
+    }
+    let mut text = format!("flags-dest: {}\n", op.flags_dest.text());
+    text += "flags:\n";
+    for (name, def) in &op.flags {
+        text += &format!("  {name}: {}\n", crate::flags::encode(&def.default));
+    }
+    print(&text);
+    Ok(0)
+}
+
+/// The lines of a file, or of standard input for `-`.
+fn lines_of(path: &Path, context: &Context) -> Result<Vec<Vec<u8>>, Failure> {
+    let reader: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        let file = std::fs::File::open(context.cwd.join(path));
+        Box::new(file.map_err(|e| Failure::new(format!("cannot read {}: {}", path.display(), reason(&e))))?)
+    };
+    let lines = BufReader::new(reader).split(b'\n').collect::<Result<_, _>>();
+    lines.map_err(|e| Failure::new(format!("cannot read {}: {}", path.display(), reason(&e))))
+}

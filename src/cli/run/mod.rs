@@ -1,0 +1,77 @@
+//! `gage run`: one run, a batch, or a look at what would be run. Understands the options and asks the questions;
+//! merging flags is `launch`'s, running is `run`'s, searching `batch`'s.
+
+mod batch;
+mod look;
+mod options;
+mod single;
+
+pub use options::RunArgs;
+
+use super::{CommandResult, Context, Failure, eprint_line};
+use crate::flags::Assignments;
+use crate::launch::{self, Wish};
+use crate::project::Project;
+use crate::report::prompt;
+
+pub fn run(args: RunArgs, context: &Context) -> CommandResult {
+    args.check()?;
+    let project = Project::open(&context.cwd)?;
+    let op = project.operation(args.operation())?;
+    if let Some(code) = look::before_flags(&args, &op, context)? {
+        return Ok(code);
+    }
+    let given = Assignments::parse(args.assignments())?;
+    let wish = Wish {
+        optimizer: args.optimizer.as_deref(),
+        optimize: args.optimize,
+        options: &args.opt_flags,
+    };
+    let prepared = launch::prepare(op, &given, wish, args.force_flags, &context.cwd)?;
+    single::warn(&prepared.warnings);
+    let home = context.runs_home(project.runs_dir.clone())?;
+    if prepared.optimizer.is_some() {
+        return batch::run(&args, &prepared, &project, &home, context);
+    }
+    not_a_batch(&args)?;
+    if args.print_cmd || args.print_env {
+        return look::command(&args, &prepared);
+    }
+    let verb = if args.stage { "stage" } else { "run" };
+    if !args.yes && !confirmed(&single::preview(&prepared, verb))? {
+        return Ok(0);
+    }
+    single::run(&args, &prepared, &home, context)
+}
+
+/// Refuses or ignores the options that only a batch has.
+fn not_a_batch(args: &RunArgs) -> Result<(), Failure> {
+    if args.print_trials {
+        return Err(Failure::new("cannot print trials for a non-batch operation"));
+    }
+    if args.save_trials.is_some() {
+        return Err(Failure::new("cannot save trials for a non-batch operation"));
+    }
+    if args.stage_trials {
+        return Err(Failure::new("cannot stage trials for a non-batch operation"));
+    }
+    if args.max_trials.is_some() {
+        eprint_line("WARNING: not a batch run - ignoring --max-trials");
+    }
+    for (given, what) in [
+        (args.batch_label.is_some(), "label"),
+        (!args.batch_tags.is_empty(), "tag"),
+        (args.batch_comment.is_some(), "comment"),
+    ] {
+        if given {
+            eprint_line(&format!("WARNING: operation is not a batch - ignoring batch {what}"));
+        }
+    }
+    Ok(())
+}
+
+/// Shows the preview and asks. The end of input ends gage.
+fn confirmed(preview: &str) -> Result<bool, Failure> {
+    super::eprint(preview);
+    prompt::ask("Continue", prompt::Default::Yes)?.ok_or_else(|| Failure::new(""))
+}

@@ -1,0 +1,150 @@
+//! One run in the foreground: the question before it, its output, its end.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::libc::{SIGHUP, SIGINT, SIGTERM};
+
+use super::RunArgs;
+use crate::cli::{CommandResult, Context, Failure, eprint_line};
+use crate::flags::{Resolved, encode};
+use crate::launch::{self, LaunchError, Prepared, Single};
+use crate::run::compose::Naming;
+use crate::run::output::Stream;
+use crate::run::{self, Caller, Event, Notice, Run, StopFlag, Supervise};
+
+/// The flags of a run as its preview shows them.
+pub fn preview(prepared: &Prepared, verb: &str) -> String {
+    let mut text = format!("You are about to {verb} {}\n", prepared.op.name);
+    for (name, value) in &prepared.rows[0].values {
+        text += &format!("  {name}: {}\n", encode(value));
+    }
+    text
+}
+
+/// Label, tags and comment as the options give them.
+pub fn naming(args: &RunArgs) -> Naming {
+    Naming {
+        label: args.label.clone(),
+        tags: args.tags.clone(),
+        comment: args.comment.clone(),
+    }
+}
+
+/// Environment that options add.
+pub fn environment(args: &RunArgs) -> BTreeMap<String, String> {
+    let gpus = args.gpus.clone().or_else(|| args.no_gpus.then(String::new));
+    gpus.map(|list| ("CUDA_VISIBLE_DEVICES".to_string(), list)).into_iter().collect()
+}
+
+/// Makes, stages and (without `--stage`) runs it.
+pub fn run(args: &RunArgs, prepared: &Prepared, home: &Path, context: &Context) -> CommandResult {
+    let op = &prepared.op;
+    let flags: &Resolved = &prepared.rows[0];
+    let seed = launch::seed(args.random_seed).map_err(failure)?;
+    let (source, warnings) = launch::template(op, home)?;
+    warn(&warnings);
+    let single = Single {
+        op,
+        flags,
+        naming: naming(args),
+        seed,
+        env: environment(args),
+        id: args.run_id.clone(),
+        dir: args.run_dir.as_ref().map(|dir| context.cwd.join(dir)),
+    };
+    let (run, warnings) = launch::make(home, &single, &source).map_err(failure)?;
+    warn(&warnings);
+    if args.verbose {
+        eprint_line(&format!("Run {} with seed {seed}", run.id()));
+    }
+    if args.stage {
+        eprint_line(&format!("{} staged as {}", op.name, run.id()));
+        eprint_line(&format!("To start the operation, use 'gage run --start {}'", run.short_id()));
+        return Ok(0);
+    }
+    foreground(&run, args)
+}
+
+/// Supervises a staged run in this process.
+pub fn foreground(run: &Run, args: &RunArgs) -> CommandResult {
+    let stop = StopFlag::new()?;
+    stop.raise_on(&[SIGINT, SIGTERM, SIGHUP])?;
+    let stop_after = args.stop_after.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
+    let quiet = args.quiet;
+    let mut pid = 0;
+    let mut show = |event: Event<'_>| match event {
+        Event::Started { pid: started } => pid = started,
+        Event::Output { stream, bytes } if !quiet => write(stream, bytes),
+        Event::Notice(notice) => say(&notice, pid, args.stop_after),
+        _ => {}
+    };
+    let mut how = Supervise {
+        on: &mut show,
+        stop: Some(&stop),
+        stop_after,
+        adopt: true,
+        stdin: !std::io::stdin().is_terminal(),
+        caller: Caller::here(),
+    };
+    let exit = run::supervise(run, &mut how).map_err(|e| Failure::with_code(e.to_string(), e.exit_code()))?;
+    for problem in &exit.problems {
+        eprint_line(&format!("WARNING: {problem}"));
+    }
+    if let Some(reason) = &exit.not_started {
+        return Err(Failure::with_code(reason.clone(), exit.process_code()));
+    }
+    match stop.signal() {
+        Some(signal) if exit.stopped => Ok(128 + u8::try_from(signal).unwrap_or(0)),
+        _ => Ok(exit.process_code()),
+    }
+}
+
+/// What the program printed, to where it printed it. A reader that went away does not end the run.
+fn write(stream: Stream, bytes: &[u8]) {
+    let _ = match stream {
+        Stream::Err => std::io::stderr().lock().write_all(bytes),
+        Stream::Out => {
+            let mut out = std::io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        }
+    };
+}
+
+fn say(notice: &Notice<'_>, pid: i32, minutes: Option<f64>) {
+    match notice {
+        Notice::TimeUp => {
+            let elapsed = minutes.unwrap_or_default();
+            eprint_line(&format!("INFO: [gage] Stopping process early (pid {pid}) - {elapsed:?} minute(s) elapsed"));
+        }
+        Notice::OutputLost(reason) => {
+            eprint_line(&format!("WARNING: [gage] Output is no longer recorded: {reason}"));
+        }
+        Notice::OutputClosed => {
+            eprint_line("WARNING: [gage] Processes that the program left behind kept its output open: closed");
+        }
+        Notice::Unkillable(pids) => {
+            let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();
+            eprint_line(&format!(
+                "WARNING: [gage] The following processes did not stop as expected: {}",
+                pids.join(", ")
+            ));
+        }
+        Notice::Stopping => {}
+    }
+}
+
+/// A failure to launch with its own exit code.
+pub fn failure(error: LaunchError) -> Failure {
+    let code = error.exit_code();
+    Failure { code, ..Failure::from(error) }
+}
+
+/// Warnings on standard error.
+pub fn warn(warnings: &[String]) {
+    for warning in warnings {
+        eprint_line(&format!("WARNING: {warning}"));
+    }
+}
