@@ -11,6 +11,7 @@ mod failure;
 mod help;
 mod operations;
 mod optimizers;
+mod run;
 mod study;
 mod worker;
 
@@ -47,6 +48,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(Box<run::RunArgs>),
     #[command(visible_alias = "ops")]
     Operations(operations::OperationsArgs),
     Help(help::HelpArgs),
@@ -62,6 +64,7 @@ enum Command {
 
 fn dispatch(command: Command, context: &Context) -> CommandResult {
     match command {
+        Command::Run(args) => run::run(*args, context),
         Command::Operations(args) => operations::run(args, context),
         Command::Help(args) => help::run(args, context),
         Command::Check(args) => check::run(args, context),
@@ -182,6 +185,12 @@ pub fn print_bytes(bytes: &[u8]) {
             1
         });
     }
+}
+
+/// Prints to standard error as it is; a closed one is no reason to stop.
+pub fn eprint(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Prints a line to standard error; a closed standard error is no reason to stop.

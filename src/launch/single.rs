@@ -48,9 +48,10 @@ impl LaunchError {
 
 /// Makes and stages the run. Gives warnings for the user besides, without `WARNING: `.
 pub fn make(home: &Path, single: &Single<'_>, source: &Template) -> Result<(Run, Vec<String>), LaunchError> {
-    let (mut spec, mut warnings) = compose(single.op, &single.flags.values, &single.naming, &[]);
+    let (mut spec, mut warnings) = compose(single.op, &single.flags.values, &single.naming, &BTreeMap::new());
     spec.env.extend(single.env.clone());
-    spec.attrs.extend(attributes(single.op, &single.flags.user, single.seed, source));
+    spec.attrs
+        .extend(attributes(single.op, &single.flags.user, single.seed, source));
     spec.id.clone_from(&single.id);
     spec.dir.clone_from(&single.dir);
     let run = run::create(home, &spec)?;

@@ -26,6 +26,7 @@ pub use error::ProjectError;
 pub use exec::Substitutes;
 pub use opdef::{Command, ConfigSelect, Exec, FlagsDest, OpDef, OptimizerDef, SourceCode};
 pub use schema::{Fault, json_schema};
+pub use shell::quoted;
 
 use declared::{Declared, Dialect};
 

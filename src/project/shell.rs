@@ -172,7 +172,7 @@ fn escape_all(out: &mut String, text: &str) {
 }
 
 /// A text as one word of a shell.
-pub(super) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+:,@%=".contains(c);
     if !text.is_empty() && text.chars().all(plain) && !text.starts_with('=') {
         return text.to_string();

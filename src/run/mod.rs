@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod command;
+pub mod compose;
 mod configure;
 mod create;
 pub mod environment;

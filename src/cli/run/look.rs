@@ -1,11 +1,16 @@
 //! The options of `gage run` that show something and run nothing.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::RunArgs;
+use super::{RunArgs, single};
+use crate::batch::Plan;
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print, reason};
-use crate::project::{OpDef, source};
+use crate::flags::deliver;
+use crate::launch::Prepared;
+use crate::project::{self, Command, OpDef, source};
+use crate::run::compose::{Naming, compose};
 use crate::scalars::patterns::{Attributes, Patterns};
 
 /// Looks that need no flags; `None` if none was asked for.
@@ -39,14 +44,21 @@ fn test_lines(path: &Path, context: &Context, warnings: &[String], test: impl Fn
 }
 
 fn source_code(op: &OpDef, json: bool, context: &Context) -> CommandResult {
-    let root = op.sourcecode.root.as_ref().map_or_else(|| op.project_dir.clone(), |r| op.project_dir.join(r));
+    let root = op
+        .sourcecode
+        .root
+        .as_ref()
+        .map_or_else(|| op.project_dir.clone(), |r| op.project_dir.join(r));
     let runs = context.runs_home(None)?;
     let selection = source::select(&root, &op.sourcecode, &[runs])?;
     for warning in &selection.warnings {
         eprint_line(&format!("WARNING: {warning}"));
     }
     if json {
-        print(&format!("{:#}\n", serde_json::json!({ "root": root, "files": selection.files })));
+        print(&format!(
+            "{:#}\n",
+            serde_json::json!({ "root": root, "files": selection.files })
+        ));
         return Ok(0);
     }
     let lines: String = selection.files.iter().map(|file| format!("{file}\n")).collect();
@@ -78,4 +90,49 @@ fn lines_of(path: &Path, context: &Context) -> Result<Vec<Vec<u8>>, Failure> {
     };
     let lines = BufReader::new(reader).split(b'\n').collect::<Result<_, _>>();
     lines.map_err(|e| Failure::new(format!("cannot read {}: {}", path.display(), reason(&e))))
+}
+
+/// `--print-cmd` and `--print-env` of a single run.
+pub fn command(args: &RunArgs, prepared: &Prepared) -> CommandResult {
+    let (spec, warnings) = compose(
+        &prepared.op,
+        &prepared.rows[0].values,
+        &single::naming(args),
+        &BTreeMap::new(),
+    );
+    single::warn(&warnings);
+    if args.print_env {
+        let mut env = deliver::environment(&prepared.op.flags, &prepared.rows[0].values);
+        env.extend(spec.env.clone());
+        env.extend(single::environment(args));
+        let lines: String = env.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        print(&lines);
+    }
+    if args.print_cmd {
+        print(&line_of(spec.command.as_ref()));
+    }
+    Ok(0)
+}
+
+/// `--print-cmd` of a batch: the command of every trial.
+pub fn trial_commands(plan: &Plan) -> CommandResult {
+    let trials = plan.trials_for("printing trials command")?;
+    let lines = trials.iter().map(|flags| {
+        let (spec, _) = compose(&plan.spec.opdef, flags, &Naming::default(), &BTreeMap::new());
+        line_of(spec.command.as_ref())
+    });
+    print(&lines.collect::<String>());
+    Ok(0)
+}
+
+/// A command as one would type it.
+fn line_of(command: Option<&Command>) -> String {
+    match command {
+        None => String::new(),
+        Some(Command::Shell(text)) => format!("{}\n", text.trim_end()),
+        Some(Command::Words(words)) => {
+            let quoted: Vec<String> = words.iter().map(|word| project::quoted(word)).collect();
+            format!("{}\n", quoted.join(" "))
+        }
+    }
 }

@@ -13,7 +13,10 @@ use crate::cli::args::{at_least_one, number_from};
 /// lr=[0.1,0.01] runs every combination; a range such as lr=[0.01:0.1] or lr=loguniform[1e-5:1] searches. @FILE reads flags from a CSV,
 /// JSON, YAML or TOML file, one trial a row.
 #[derive(Args, Debug, Default)]
-#[command(disable_help_flag = true, after_help = "Try 'gage run OPERATION -h' for the flags of an operation.")]
+#[command(
+    disable_help_flag = true,
+    after_help = "Try 'gage run OPERATION -h' for the flags of an operation."
+)]
 pub struct RunArgs {
     /// Operation or script, then NAME=VALUE flags and @FILE batch files
     #[arg(value_name = "OPERATION | FLAG=VAL | @FILE")]
@@ -176,12 +179,22 @@ impl RunArgs {
         let restart = self.restart.is_some();
         let run_dir = self.run_dir.is_some();
         for (a, a_set, b, b_set) in [
-            ("--minimize", self.minimize.is_some(), "--maximize", self.maximize.is_some()),
+            (
+                "--minimize",
+                self.minimize.is_some(),
+                "--maximize",
+                self.maximize.is_some(),
+            ),
             ("--optimize", self.optimize, "--optimizer", self.optimizer.is_some()),
             ("--gpus", self.gpus.is_some(), "--no-gpus", self.no_gpus),
             ("--run-dir", run_dir, "--restart", restart),
             ("--stage", self.stage, "--stage-trials", self.stage_trials),
-            ("--print-trials", self.print_trials, "--save-trials", self.save_trials.is_some()),
+            (
+                "--print-trials",
+                self.print_trials,
+                "--save-trials",
+                self.save_trials.is_some(),
+            ),
         ] {
             if a_set && b_set {
                 return Err(Failure::misuse(format!("{a} and {b} cannot both be used"), "gage run"));
@@ -194,7 +207,10 @@ impl RunArgs {
             return Err(Failure::misuse("OPERATION cannot be used with --restart", "gage run"));
         }
         if self.stop_after.is_some_and(|m| !(m > 0.0 && m.is_finite())) {
-            return Err(Failure::usage("Invalid value for '--stop-after': expected minutes greater than 0.", "gage run"));
+            return Err(Failure::usage(
+                "Invalid value for '--stop-after': expected minutes greater than 0.",
+                "gage run",
+            ));
         }
         if let Some(id) = self.run_id.as_deref().filter(|id| !crate::run::id::is_valid(id)) {
             return Err(Failure::usage(
@@ -207,7 +223,10 @@ impl RunArgs {
 
     /// The operation, if the first word names one.
     pub fn operation(&self) -> Option<&str> {
-        self.words.first().map(String::as_str).filter(|w| !w.contains('=') && !w.starts_with('@'))
+        self.words
+            .first()
+            .map(String::as_str)
+            .filter(|w| !w.contains('=') && !w.starts_with('@'))
     }
 
     /// The words after the operation.

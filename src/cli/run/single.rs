@@ -36,7 +36,9 @@ pub fn naming(args: &RunArgs) -> Naming {
 /// Environment that options add.
 pub fn environment(args: &RunArgs) -> BTreeMap<String, String> {
     let gpus = args.gpus.clone().or_else(|| args.no_gpus.then(String::new));
-    gpus.map(|list| ("CUDA_VISIBLE_DEVICES".to_string(), list)).into_iter().collect()
+    gpus.map(|list| ("CUDA_VISIBLE_DEVICES".to_string(), list))
+        .into_iter()
+        .collect()
 }
 
 /// Makes, stages and (without `--stage`) runs it.
@@ -62,7 +64,10 @@ pub fn run(args: &RunArgs, prepared: &Prepared, home: &Path, context: &Context) 
     }
     if args.stage {
         eprint_line(&format!("{} staged as {}", op.name, run.id()));
-        eprint_line(&format!("To start the operation, use 'gage run --start {}'", run.short_id()));
+        eprint_line(&format!(
+            "To start the operation, use 'gage run --start {}'",
+            run.short_id()
+        ));
         return Ok(0);
     }
     foreground(&run, args)
@@ -117,7 +122,9 @@ fn say(notice: &Notice<'_>, pid: i32, minutes: Option<f64>) {
     match notice {
         Notice::TimeUp => {
             let elapsed = minutes.unwrap_or_default();
-            eprint_line(&format!("INFO: [gage] Stopping process early (pid {pid}) - {elapsed:?} minute(s) elapsed"));
+            eprint_line(&format!(
+                "INFO: [gage] Stopping process early (pid {pid}) - {elapsed:?} minute(s) elapsed"
+            ));
         }
         Notice::OutputLost(reason) => {
             eprint_line(&format!("WARNING: [gage] Output is no longer recorded: {reason}"));
@@ -139,7 +146,10 @@ fn say(notice: &Notice<'_>, pid: i32, minutes: Option<f64>) {
 /// A failure to launch with its own exit code.
 pub fn failure(error: LaunchError) -> Failure {
     let code = error.exit_code();
-    Failure { code, ..Failure::from(error) }
+    Failure {
+        code,
+        ..Failure::from(error)
+    }
 }
 
 /// Warnings on standard error.
