@@ -71,11 +71,21 @@ impl Selector {
             .filter_map(|p| p.file.as_ref());
         let mut names: Vec<&str> = files
             .map(|(text, _)| text.as_str())
-            .filter(|text| !text.contains(['*', '?', '[', '{']))
+            .filter(|text| !is_glob(text))
             .collect();
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// True if a pattern may select files that it does not name.
+    pub fn has_globs(&self) -> bool {
+        let files = self
+            .patterns
+            .iter()
+            .filter(|p| !p.exclude)
+            .filter_map(|p| p.file.as_ref());
+        files.into_iter().any(|(text, _)| is_glob(text))
     }
 
     /// True if any key of the file (relative, with `/`) may be selected.
@@ -131,6 +141,10 @@ impl Selector {
         }
         format!("{}{name}", self.prefix)
     }
+}
+
+fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
 }
 
 fn pattern(text: &str) -> Result<Pattern, SelectError> {

@@ -82,7 +82,7 @@ pub fn resolve(
         if let Some(value) = resolved.user.get_mut(name) {
             choose_by_alias(def, value);
         } else if !def.default.is_null() {
-            let default = search::promote(def.default.clone());
+            let default = search::promote_range(def.default.clone());
             resolved.values.insert(name.clone(), default);
         }
     }

@@ -252,6 +252,14 @@ pub(super) fn promote(value: Value) -> Value {
     }
 }
 
+/// The same for a default, but only ranges of numbers: a script's text `[a:b]` is more likely a text.
+pub(super) fn promote_range(value: Value) -> Value {
+    match value.as_text().map(parse) {
+        Some(Ok(found)) if !found.is_choice() => promote(value),
+        _ => value,
+    }
+}
+
 /// The dimensions that a search adds for flags the user did not assign: `min` and `max` become a range around the
 /// default, `choices` a list. Only for search optimizers, never for a grid or a single run.
 pub fn implied(defs: &IndexMap<String, FlagDef>, user: &FlagValues) -> FlagValues {

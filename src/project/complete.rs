@@ -6,7 +6,7 @@ use std::path::Path;
 use super::declared::{Declared, Dialect};
 use super::detect::{Detected, detect};
 use super::fields::Import;
-use super::{Command, FlagsDest, OpDef, Project, ProjectError, requires, steps};
+use super::{Command, FlagsDest, OpDef, Project, ProjectError, configured, requires, steps};
 use crate::flags::FlagDef;
 
 /// Built-in modules that do nothing.
@@ -51,6 +51,9 @@ pub(super) fn complete(declared: &Declared, project: &Project) -> Result<OpDef, 
     if let Some(detected) = &detected {
         import_flags(&mut def, declared, detected);
     }
+    if def.flags.is_empty() && !def.config.is_empty() {
+        def.flags = configured::flags(&def, &source)?;
+    }
     let takes_arguments = own_arguments
         || def
             .exec
@@ -60,6 +63,8 @@ pub(super) fn complete(declared: &Declared, project: &Project) -> Result<OpDef, 
     def.flags_dest = match (&declared.flags_dest, detected) {
         (Some(dest), _) => dest.clone(),
         (None, Some(detected)) if detected.dest == FlagsDest::Globals || takes_arguments => detected.dest,
+        // What is rewritten needs no arguments besides.
+        (None, None) if own_arguments && !def.config.is_empty() => FlagsDest::Env,
         (None, _) if takes_arguments => FlagsDest::Args,
         _ => FlagsDest::Env,
     };

@@ -2,6 +2,7 @@
 //! source selection. Ends in an [`OpDef`]. Uses `flags` and `config`; never `run` or `batch`.
 
 mod complete;
+mod configured;
 mod declared;
 pub mod detect;
 mod error;

@@ -112,6 +112,23 @@ fn the_first_file_counts() {
 }
 
 #[test]
+fn configuration_without_flags_makes_its_keys_flags() {
+    let (_dir, project) = project(&[
+        (
+            "gage.toml",
+            "[train]\nconfig = \"train.py\"\n[own]\nexec = \"true\"\nconfig = \"train.py\"\nflags = { x = 1 }\n",
+        ),
+        ("train.py", "lr = 0.1\nlayers = [1, 2]\n"),
+    ]);
+    let train = project.operation(Some("train")).unwrap();
+    let names: Vec<&str> = train.flags.keys().map(String::as_str).collect();
+    assert_eq!((names, &train.flags_dest), (vec!["lr"], &FlagsDest::Env));
+    assert_eq!(words(&train), "python train.py");
+    let own = project.operation(Some("own")).unwrap();
+    assert_eq!(own.flags.keys().collect::<Vec<_>>(), ["x"]);
+}
+
+#[test]
 fn the_worked_example_of_a_gage_file() {
     let (dir, project) = project(&[
         (
