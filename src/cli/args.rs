@@ -22,12 +22,23 @@ const SHORTS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     ("cat", &[("-pa", "--page")]),
-    ("label", &[("-rm", "--remove")]),
+    (
+        "label",
+        // A label's words were once called tags; the filter of that name keeps its short form.
+        &[
+            ("-rm", "--remove"),
+            ("--untag", "--remove"),
+            ("--tag", "--prepend"),
+            ("-Ft", "--tag"),
+        ],
+    ),
+    ("diff", &[("-w", "--working")]),
     ("compare", &[("-cc", "--only")]),
 ];
 
 /// Filter options, shared by all commands that choose runs.
 const FILTERS: &[(&str, &str)] = &[
+    ("-w", "--filter"),
     ("-Fo", "--operation"),
     ("-Fl", "--label"),
     ("-Fu", "--unlabeled"),
@@ -143,7 +154,7 @@ pub fn usage_error(error: clap::Error, words: &[OsString], root: &clap::Command)
             let prior = context(ContextKind::PriorArg).unwrap_or_default();
             let long = |text: &str| text.split_whitespace().next().unwrap_or(text).to_string();
             return Err(Failure::misuse(
-                format!("{} and {} cannot both be used", long(&prior), long(&argument)),
+                format!("{} and {} cannot both be used", long(&argument), long(&prior)),
                 &usage,
             ));
         }

@@ -3,6 +3,13 @@
 
 use clap::Args;
 
+use super::Failure;
+use crate::run::status::Status;
+use crate::store::Filter;
+use crate::store::expression::Expr;
+use crate::store::operation::OperationPattern;
+use crate::store::range::{self, TimeRange};
+
 /// Which runs to consider
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Choosing runs")]
@@ -32,11 +39,11 @@ pub struct FilterArgs {
     pub comment: Vec<String>,
 
     /// Marked runs [short: -Fm]
-    #[arg(long, conflicts_with = "unmarked")]
+    #[arg(long)]
     pub marked: bool,
 
     /// Runs that are not marked [short: -Fn]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "marked")]
     pub unmarked: bool,
 
     /// Runs started in RANGE, such as 'last 2 hours' or 'after 9:00' [short: -Fs]
@@ -75,4 +82,83 @@ pub struct FilterArgs {
     pub not_pending: bool,
     #[arg(long, hide = true)]
     pub not_staged: bool,
+}
+
+impl FilterArgs {
+    /// The store's filter. `command` (`gage runs`) is named where help is.
+    pub fn filter(&self, command: &str) -> Result<Filter, Failure> {
+        let (statuses, not_statuses) = self.statuses(command)?;
+        let expressions: Result<_, _> = self.filter.iter().map(|text| Expr::parse(text)).collect();
+        let operations: Result<_, _> = self
+            .operation
+            .iter()
+            .map(|text| OperationPattern::parse(text))
+            .collect();
+        Ok(Filter {
+            expressions: expressions?,
+            operations: operations?,
+            labels: self.label.clone(),
+            unlabeled: self.unlabeled,
+            tags: self.tag.clone(),
+            comments: self.comment.clone(),
+            marked: (self.marked || self.unmarked).then_some(self.marked),
+            started: self.range()?,
+            digest: self.digest.clone(),
+            statuses,
+            not_statuses,
+        })
+    }
+
+    /// True when any filter was given.
+    pub fn any(&self) -> bool {
+        let lists = [&self.filter, &self.operation, &self.label, &self.tag, &self.comment];
+        let flags = [self.unlabeled, self.marked, self.unmarked];
+        lists.iter().any(|list| !list.is_empty())
+            || flags.contains(&true)
+            || self.started.is_some()
+            || self.digest.is_some()
+            || self.status.is_some()
+            || self.status_flags().iter().any(|(_, yes, no)| *yes || *no)
+    }
+
+    fn status_flags(&self) -> [(Status, bool, bool); 6] {
+        [
+            (Status::Running, self.running, self.not_running),
+            (Status::Completed, self.completed, self.not_completed),
+            (Status::Error, self.error, self.not_error),
+            (Status::Terminated, self.terminated, self.not_terminated),
+            (Status::Pending, self.pending, self.not_pending),
+            (Status::Staged, self.staged, self.not_staged),
+        ]
+    }
+
+    fn statuses(&self, command: &str) -> Result<(Vec<Status>, Vec<Status>), Failure> {
+        let flags = self.status_flags();
+        let mut statuses: Vec<Status> = flags.iter().filter(|f| f.1).map(|f| f.0).collect();
+        let not_statuses = flags.iter().filter(|f| f.2).map(|f| f.0).collect();
+        for letter in self.status.iter().flat_map(|letters| letters.chars()) {
+            statuses.push(match letter {
+                'r' => Status::Running,
+                'c' => Status::Completed,
+                'e' => Status::Error,
+                't' => Status::Terminated,
+                'p' => Status::Pending,
+                's' => Status::Staged,
+                _ => {
+                    let text = format!("unrecognized status char '{letter}' in option '-S'");
+                    return Err(Failure::misuse(text, command));
+                }
+            });
+        }
+        Ok((statuses, not_statuses))
+    }
+
+    fn range(&self) -> Result<Option<TimeRange>, Failure> {
+        let Some(text) = &self.started else { return Ok(None) };
+        range::parse(text, &jiff::Zoned::now()).map_err(|error| {
+            Failure::new(format!(
+                "{error}\nTry 'gage runs list --help' for help specifying time ranges."
+            ))
+        })
+    }
 }

@@ -4,15 +4,33 @@
 //! a line in [`Command`] and a line in [`dispatch`].
 
 pub mod args;
+mod cat;
+mod changing;
 mod check;
+mod choose;
+mod comment;
+mod compare;
 mod completion;
+mod confirm;
+mod delete;
 mod exec;
 mod failure;
+mod filters;
 mod help;
+mod info;
+mod label;
+mod list;
+mod mark;
 mod operations;
 mod optimizers;
+mod purge;
+mod restore;
 mod run;
+mod select;
+mod stop;
 mod study;
+mod tag;
+mod watch;
 mod worker;
 
 use std::ffi::OsString;
@@ -23,6 +41,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use failure::{CommandResult, Failure};
 
+/// Heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
+
 /// Hyperparameter search and experiment runner for any program.
 #[derive(Parser)]
 #[command(name = "gage", version, disable_help_subcommand = true, subcommand_required = false)]
@@ -31,15 +52,15 @@ pub use failure::{CommandResult, Failure};
 )]
 struct Cli {
     /// Act as if started in this directory
-    #[arg(short = 'C', value_name = "PATH", global = true)]
+    #[arg(short = 'C', value_name = "PATH", global = true, help_heading = GLOBAL)]
     cwd: Option<PathBuf>,
 
     /// Directory that holds runs and settings (default: ~/.gage)
-    #[arg(short = 'H', long, value_name = "PATH", global = true)]
+    #[arg(short = 'H', long, value_name = "PATH", global = true, help_heading = GLOBAL)]
     home: Option<PathBuf>,
 
     /// Say more about what gage does
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     debug: bool,
 
     #[command(subcommand)]
@@ -53,6 +74,23 @@ enum Command {
     Operations(operations::OperationsArgs),
     Help(help::HelpArgs),
     Check(check::CheckArgs),
+    #[command(name = "runs", visible_alias = "list")]
+    List(list::ListArgs),
+    #[command(name = "show", visible_alias = "info")]
+    Show(info::InfoArgs),
+    Cat(cat::CatArgs),
+    Compare(compare::CompareArgs),
+    Select(select::SelectArgs),
+    Watch(watch::WatchArgs),
+    Stop(stop::StopArgs),
+    Label(label::LabelArgs),
+    Tag(tag::TagArgs),
+    Comment(comment::CommentArgs),
+    Mark(mark::MarkArgs),
+    #[command(visible_alias = "rm")]
+    Delete(delete::DeleteArgs),
+    Restore(restore::RestoreArgs),
+    Purge(purge::PurgeArgs),
     Optimizers(optimizers::OptimizersArgs),
     Completion(completion::CompletionArgs),
     Study(study::StudyArgs),
@@ -68,6 +106,20 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Operations(args) => operations::run(args, context),
         Command::Help(args) => help::run(args, context),
         Command::Check(args) => check::run(args, context),
+        Command::List(args) => list::run(args, context),
+        Command::Show(args) => info::run(args, context),
+        Command::Cat(args) => cat::run(args, context),
+        Command::Compare(args) => compare::run(args, context),
+        Command::Select(args) => select::run(args, context),
+        Command::Watch(args) => watch::run(args, context),
+        Command::Stop(args) => stop::run(args, context),
+        Command::Label(args) => label::run(args, context),
+        Command::Tag(args) => tag::run(args, context),
+        Command::Comment(args) => comment::run(args, context),
+        Command::Mark(args) => mark::run(args, context),
+        Command::Delete(args) => delete::run(args, context),
+        Command::Restore(args) => restore::run(args, context),
+        Command::Purge(args) => purge::run(args, context),
         Command::Optimizers(args) => optimizers::run(args),
         Command::Completion(args) => completion::run(args, context),
         Command::Study(args) => study::run(args),

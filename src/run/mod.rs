@@ -1,6 +1,7 @@
 //! One run: its directories, its life (make, stage, start, output, finalize) and what became of it.
 //! Never knows of batches, executors or the command line. The files are the only truth.
 
+pub mod alias;
 pub mod clock;
 pub mod command;
 pub mod compose;
