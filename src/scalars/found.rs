@@ -32,8 +32,10 @@ pub struct Link {
 pub struct Places {
     /// In the order in which they are read.
     pub files: Vec<EventFile>,
-    /// In the order of their names.
+    /// In the order of their names. A link to a deleted run is one: the run may be restored.
     pub links: Vec<Link>,
+    /// The directories that were looked into; a new event file changes the time of one of them.
+    pub dirs: Vec<PathBuf>,
 }
 
 /// What was read of a run's own scalars, without those of the runs it links to.
@@ -145,7 +147,7 @@ fn walk_runs(
     let mut places = places(run_dir, meta_dir);
     let links = std::mem::take(&mut places.links);
     take(places, meta_dir, prefix);
-    for link in links {
+    for link in links.iter().filter(|link| link.is_run()) {
         walk_runs(
             &link.dir,
             &meta_of(&link.dir),
@@ -158,19 +160,22 @@ fn walk_runs(
     visited.remove(run_dir);
 }
 
+impl Link {
+    /// True when the link leads to a run that is there.
+    pub fn is_run(&self) -> bool {
+        meta_of(&self.dir).join("opref").is_file()
+    }
+}
+
 /// The meta directory beside a run directory.
-fn meta_of(run_dir: &Path) -> PathBuf {
+pub fn meta_of(run_dir: &Path) -> PathBuf {
     let mut name = run_dir.as_os_str().to_owned();
     name.push(".meta");
     PathBuf::from(name)
 }
 
-/// Reads a run's own scalars.
-pub fn own(run_dir: &Path, meta_dir: &Path) -> Own {
-    sum_up(places(run_dir, meta_dir), meta_dir)
-}
-
-fn sum_up(places: Places, meta_dir: &Path) -> Own {
+/// Reads the scalars in a run's own places.
+pub fn sum_up(places: Places, meta_dir: &Path) -> Own {
     let mut warnings = Vec::new();
     let mut by_prefix: BTreeMap<&str, Sums> = BTreeMap::new();
     for file in &places.files {
@@ -232,7 +237,7 @@ fn summary_metrics(meta_dir: &Path) -> Vec<(String, f64)> {
 /// other runs and directories with a file `.guild-nocopy` are left out.
 pub fn places(run_dir: &Path, meta_dir: &Path) -> Places {
     let mut places = Places::default();
-    walk(run_dir, "", &mut places);
+    walk(run_dir, &mut places);
     if !places.files.is_empty() {
         let source = source_files(meta_dir);
         places
@@ -241,6 +246,7 @@ pub fn places(run_dir: &Path, meta_dir: &Path) -> Places {
     }
     let output = meta_dir.join("scalars");
     if let Ok(entries) = fs::read_dir(&output) {
+        places.dirs.push(output);
         for entry in entries.flatten() {
             if entry.file_name().to_str().is_some_and(events::is_event_file) {
                 places.files.push(EventFile {
@@ -255,13 +261,14 @@ pub fn places(run_dir: &Path, meta_dir: &Path) -> Places {
     places
 }
 
-fn walk(run_dir: &Path, at: &str, places: &mut Places) {
-    let mut below_this = Vec::new();
-    let mut begun = vec![at.to_string()];
+fn walk(run_dir: &Path, places: &mut Places) {
+    let mut begun = vec![String::new()];
     while let Some(prefix) = begun.pop() {
-        let Ok(entries) = fs::read_dir(run_dir.join(&prefix)) else {
-            continue;
+        let dir = match prefix.as_str() {
+            "" => run_dir.to_path_buf(),
+            below => run_dir.join(below),
         };
+        let Ok(entries) = fs::read_dir(&dir) else { continue };
         let (mut files, mut links, mut dirs) = (Vec::new(), Vec::new(), Vec::new());
         let mut hidden = false;
         for entry in entries.flatten() {
@@ -283,24 +290,26 @@ fn walk(run_dir: &Path, at: &str, places: &mut Places) {
                 });
             }
         }
-        if !hidden && !is_other_meta(run_dir, &prefix) {
-            below_this.extend(files);
+        if !hidden && !is_other_meta(&dir) {
+            places.files.extend(files);
             places.links.extend(links);
             begun.extend(dirs);
         }
+        places.dirs.push(dir);
     }
-    places.files.extend(below_this);
 }
 
 /// True for the meta directory of a run that is kept inside this one.
-fn is_other_meta(run_dir: &Path, prefix: &str) -> bool {
-    prefix.ends_with(".meta") && run_dir.join(prefix).join("opref").exists()
+fn is_other_meta(dir: &Path) -> bool {
+    dir.extension().is_some_and(|e| e == "meta") && dir.join("opref").exists()
 }
 
-/// The run directory that a link leads to, if it leads to one.
+/// The run directory that a link leads to, or led to.
 fn linked_run(link: &Path) -> Option<PathBuf> {
-    let dir = fs::canonicalize(link).ok()?;
-    meta_of(&dir).join("opref").is_file().then_some(dir)
+    match fs::canonicalize(link) {
+        Ok(dir) => meta_of(&dir).join("opref").is_file().then_some(dir),
+        Err(_) => Some(link.parent()?.join(fs::read_link(link).ok()?)),
+    }
 }
 
 /// Paths of the copied source code, as the manifest has them.

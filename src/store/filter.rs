@@ -27,6 +27,39 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// True when every run is kept.
+    pub fn is_empty(&self) -> bool {
+        let Filter {
+            expressions,
+            operations,
+            labels,
+            unlabeled,
+            tags,
+            comments,
+            marked,
+            started,
+            digest,
+            statuses,
+            not_statuses,
+        } = self;
+        expressions.is_empty()
+            && operations.is_empty()
+            && labels.is_empty()
+            && !unlabeled
+            && tags.is_empty()
+            && comments.is_empty()
+            && marked.is_none()
+            && started.is_none()
+            && digest.is_none()
+            && statuses.is_empty()
+            && not_statuses.is_empty()
+    }
+
+    /// True when a run's scalars may decide whether it is kept.
+    pub(super) fn needs_scalars(&self) -> bool {
+        !self.expressions.is_empty()
+    }
+
     /// True when the run is kept.
     pub fn keeps(&self, row: &RunRow) -> bool {
         let label = row.label.as_deref().unwrap_or_default();

@@ -1,8 +1,11 @@
 //! Finding, selecting, filtering and indexing runs. Uses `run` and `scalars`; never `batch` or `executor`.
 
+mod entry;
 pub mod expression;
 pub mod field;
 pub mod filter;
+mod index;
+mod listing;
 pub mod operation;
 pub mod range;
 pub mod row;
@@ -16,8 +19,8 @@ pub use field::Field;
 pub use filter::Filter;
 pub use row::RunRow;
 
+use crate::run::Run;
 use crate::run::status::Status;
-use crate::run::{Run, id};
 
 /// The runs of a runs home.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub struct Store {
 pub struct Listing {
     /// Newest first.
     pub rows: Vec<RunRow>,
+    /// How many runs there are, with those beyond a limit.
+    pub total: usize,
     /// Texts for `WARNING: `.
     pub warnings: Vec<String>,
 }
@@ -46,47 +51,37 @@ impl Store {
 
     /// The runs that `filter` keeps. Runs without any status are left out.
     pub fn list(&self, filter: &Filter) -> io::Result<Listing> {
-        self.read(filter, ".meta")
+        let query = listing::Query {
+            filter,
+            limit: usize::MAX,
+            scalars: true,
+        };
+        listing::list(&self.home, query)
+    }
+
+    /// The newest `limit` runs that `filter` keeps, without their scalars, and how many it keeps in all.
+    pub fn newest(&self, filter: &Filter, limit: usize) -> io::Result<Listing> {
+        let query = listing::Query {
+            filter,
+            limit,
+            scalars: false,
+        };
+        listing::list(&self.home, query)
     }
 
     /// The deleted runs that `filter` keeps.
     pub fn list_deleted(&self, filter: &Filter) -> io::Result<Listing> {
-        self.read(filter, ".meta.deleted")
-    }
-
-    fn read(&self, filter: &Filter, suffix: &str) -> io::Result<Listing> {
-        let mut warnings = Vec::new();
-        let mut rows = Vec::new();
-        for id in self.ids(suffix)? {
-            let run = if suffix == ".meta" {
-                Run::new(&self.home, id)
-            } else {
-                Run::deleted(&self.home, id)
-            };
-            let row = RunRow::read(&run, &mut warnings);
+        let mut listing = Listing::default();
+        for id in listing::ids(&self.home, ".meta.deleted")? {
+            let row = RunRow::read(&Run::deleted(&self.home, id), &mut listing.warnings);
             if row.status != Status::Unknown && filter.keeps(&row) {
-                rows.push(row);
+                listing.rows.push(row);
             }
         }
-        rows.sort_by(|a, b| (b.began(), b.run.id()).cmp(&(a.began(), a.run.id())));
-        Ok(Listing { rows, warnings })
-    }
-
-    fn ids(&self, suffix: &str) -> io::Result<Vec<String>> {
-        let entries = match std::fs::read_dir(&self.home) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other?,
-        };
-        let mut ids = Vec::new();
-        for entry in entries {
-            if let Ok(name) = entry?.file_name().into_string()
-                && let Some(id) = name.strip_suffix(suffix)
-                && id::is_valid(id)
-            {
-                ids.push(id.to_string());
-            }
-        }
-        ids.sort();
-        Ok(ids)
+        listing
+            .rows
+            .sort_by(|a, b| (b.began(), b.run.id()).cmp(&(a.began(), a.run.id())));
+        listing.total = listing.rows.len();
+        Ok(listing)
     }
 }

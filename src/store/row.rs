@@ -46,6 +46,15 @@ pub struct RunRow {
 impl RunRow {
     /// Reads a run's files. What is absent or cannot be read is empty; `warnings` says what could not be read.
     pub fn read(run: &Run, warnings: &mut Vec<String>) -> RunRow {
+        let mut row = Self::read_facts(run, warnings);
+        let (scalars, corrupt) = scalars::of_run(&run.dir(), &run.meta(""));
+        warnings.extend(corrupt);
+        row.scalars = scalars;
+        row
+    }
+
+    /// Reads a run's files without its scalars.
+    pub(super) fn read_facts(run: &Run, warnings: &mut Vec<String>) -> RunRow {
         let mut json = |name: &str| {
             let path = run.meta(name);
             meta::read_json(&path).unwrap_or_else(|reason| {
@@ -63,23 +72,22 @@ impl RunRow {
         let opref = meta::read_text(&run.meta("opref")).ok().flatten().unwrap_or_default();
         let user = user::read(run);
         warnings.extend(user.warnings);
-        let (scalars, corrupt) = scalars::of_run(&run.dir(), &run.meta(""));
-        warnings.extend(corrupt);
+        let exit = status::exit_code(run);
         RunRow {
             operation: operation(&opref),
             opref,
-            status: status::of(run),
-            remote: status::remote(run),
+            status: exit.map_or_else(|| status::of(run), Status::of_exit),
+            remote: if exit.is_some() { None } else { status::remote(run) },
             initialized: time("initialized"),
             started: time("started"),
             stopped: time("stopped"),
-            exit: status::exit_code(run),
+            exit,
             label: user.label,
             tags: user.tags,
             marked: user.marked,
             comments: user.comments,
             flags,
-            scalars,
+            scalars: Vec::new(),
             cmd,
             project: run::project_dir(run),
             sourcecode_digest: digest.and_then(|d| d.as_str().map(str::to_string)),
