@@ -60,11 +60,23 @@ pub struct Header {
     pub options: BTreeMap<String, String>,
     /// Seed of every proposal.
     pub seed: u32,
+    /// Every trial has this seed, too, instead of one of its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub same_seed: bool,
     /// Column spec, with a leading `-` to maximise.
     pub objective: String,
+    /// Flags of each row as given, lists and search functions in, as a command line would say them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<BTreeMap<String, String>>,
+    /// For each row the flags that the user assigned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assigned: Vec<Vec<String>>,
     /// What is searched; `None` where an outside program proposes, and for a grid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub space: Option<SpaceSpec>,
+    /// Trials are staged, and started by others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stage_trials: bool,
     /// Number of trials and slots that the optimizer is told, which live edits do not change.
     pub rules: Rules,
 }
@@ -135,7 +147,7 @@ pub struct Proposed {
     /// Only results of trials below this number were used (`--deterministic`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon: Option<u64>,
-    /// Log line of the proposal; empty if there is none.
+    /// What the log said of the proposal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Given by a person while the study ran: it comes in addition to the planned ones.

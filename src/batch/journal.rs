@@ -280,12 +280,12 @@ mod tests {
                     options: [("xi".to_string(), "0.1".to_string())].into(),
                     seed,
                     objective: "-max acc".into(),
-                    space: None,
                     rules: Rules {
                         planned,
                         known,
                         ..Rules::default()
                     },
+                    ..Header::default()
                 }))
             }),
             (any::<u64>(), values, any::<u64>(), prop::collection::vec(".*", 0..3)).prop_map(

@@ -5,18 +5,29 @@
 //! next, and resuming is folding the journal again and asking the runs what became of them.
 
 pub mod dimensions;
+pub mod driver;
 pub mod event;
 pub mod grid;
+pub mod history;
 pub mod journal;
+mod narration;
 pub mod objective;
 pub mod plan;
 pub mod preview;
+mod prior;
+mod program;
+mod proposer;
 pub mod record;
 pub mod report;
 pub mod scheduler;
 pub mod serve;
+mod signals;
 pub mod simulation;
 pub mod space;
+pub mod trials;
 pub mod trials_table;
 
+pub use driver::{DriveError, Outcome, drive};
 pub use plan::{BatchSpec, Plan, PlanError, plan};
+pub use report::Report;
+pub use trials::Making;

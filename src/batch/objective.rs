@@ -8,6 +8,7 @@ use crate::run::Run;
 use crate::scalars::ColSpec;
 use crate::scalars::columns::{ColKind, Qualifier, ScalarCol};
 use crate::scalars::found;
+use crate::scalars::summary::TagSummary;
 
 /// A scalar to be minimised, or maximised.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,10 +96,15 @@ impl Objective {
         format!("{verb} {}", self.text)
     }
 
+    /// What summaries of a run's scalars say, signed.
+    pub fn of_summaries(&self, summaries: &[TagSummary]) -> Option<f64> {
+        self.column.value(summaries).map(|value| self.signed(value))
+    }
+
     /// What a run says, signed, from its own files and those of runs it links to.
     pub fn of_run(&self, run: &Run) -> Option<f64> {
         let (summaries, _warnings) = found::of_run(&run.dir(), &run.meta(""));
-        self.column.value(&summaries).map(|value| self.signed(value))
+        self.of_summaries(&summaries)
     }
 }
 

@@ -1,8 +1,11 @@
 //! From what the user asked for to a study that can be carried out. Everything that can be wrong with a batch is
 //! found here, before any run is made. Makes nothing, asks nothing, starts nothing.
 
+use std::collections::BTreeMap;
+
 use gage_optimizers::options::{OptionError, OptionValue, Options};
 use gage_optimizers::registry::{self, Entry};
+use gage_optimizers::rng::{Purpose, stream};
 use gage_optimizers::space::SpaceError;
 use gage_optimizers::{Optimizer, Setup};
 use thiserror::Error;
@@ -12,7 +15,7 @@ use super::event::{Header, Rules};
 use super::grid::Grid;
 use super::objective::{Objective, ObjectiveError};
 use super::space::SpaceSpec;
-use crate::flags::{FlagValues, Resolved, check, encode, label};
+use crate::flags::{FlagValues, Resolved, Value, check, decode, encode, label};
 use crate::project::OpDef;
 
 /// Number of trials of a search that is not told how many.
@@ -35,6 +38,8 @@ pub struct BatchSpec {
     pub max_trials: Option<u64>,
     /// Seed of the batch.
     pub seed: u32,
+    /// The user gave the seed: every trial gets it, too. Otherwise each trial has one of its own.
+    pub same_seed: bool,
     pub jobs: usize,
     pub deterministic: bool,
     pub fail_on_trial_error: bool,
@@ -211,7 +216,7 @@ fn checked_options(entry: &Entry, given: &[(String, String)]) -> Result<Vec<(Str
     })?;
     let text = |value: &OptionValue| match value {
         OptionValue::Int(v) => v.to_string(),
-        OptionValue::Number(v) => encode(&crate::flags::Value::Float(*v)),
+        OptionValue::Number(v) => encode(&Value::Float(*v)),
         OptionValue::Text(v) => v.clone(),
     };
     Ok(options
@@ -263,11 +268,20 @@ impl Plan {
             optimizer: self.optimizer.clone(),
             options: self.spec.options.iter().cloned().collect(),
             seed: self.spec.seed,
+            same_seed: self.spec.same_seed,
             objective: self.objective.to_string(),
+            rows: self.spec.rows.iter().map(|row| as_text(&row.values)).collect(),
+            assigned: self
+                .spec
+                .rows
+                .iter()
+                .map(|row| row.user.keys().cloned().collect())
+                .collect(),
             space: match &self.proposes {
                 Proposes::Search { spec, .. } => Some(spec.clone()),
                 _ => None,
             },
+            stage_trials: self.spec.stage_trials,
             rules: Rules {
                 planned: self.planned,
                 slots: self.spec.jobs.max(1),
@@ -277,6 +291,16 @@ impl Plan {
                 ..Rules::default()
             },
         }
+    }
+
+    /// The seed of a trial, whatever the number of trials.
+    pub fn trial_seed(&self, trial: u64) -> u32 {
+        if self.spec.same_seed {
+            return self.spec.seed;
+        }
+        // Keyed apart from every draw that proposes.
+        let key = u64::from(self.spec.seed) | 1 << 32;
+        stream(key, trial, Purpose::Sample).bits() as u32
     }
 
     /// The optimizer that proposes; `None` where none of ours does.
@@ -294,6 +318,34 @@ impl Plan {
         }
     }
 
+    /// The plan that a journal's header was written for, with the definitions recorded beside it.
+    pub fn of_header(header: &Header, opdef: OpDef, program: Option<OpDef>) -> Result<Plan, PlanError> {
+        let rows = header.rows.iter().zip(&header.assigned).map(|(texts, assigned)| {
+            let values = of_text(texts);
+            let user = values.iter().filter(|(name, _)| assigned.contains(name));
+            Resolved {
+                user: user.map(|(name, value)| (name.clone(), value.clone())).collect(),
+                values,
+                warnings: Vec::new(),
+            }
+        });
+        plan(&BatchSpec {
+            opdef,
+            rows: rows.collect(),
+            optimizer: header.optimizer.clone(),
+            options: header.options.clone().into_iter().collect(),
+            program,
+            objective: Some(header.objective.clone()),
+            max_trials: header.rules.planned,
+            seed: header.seed,
+            same_seed: header.same_seed,
+            jobs: header.rules.slots,
+            deterministic: header.rules.deterministic,
+            fail_on_trial_error: header.rules.fail_on_trial_error,
+            stage_trials: header.stage_trials,
+        })
+    }
+
     /// The flags of a trial from those searched and the constants.
     pub fn complete(&self, searched: &FlagValues, constants: &FlagValues) -> FlagValues {
         let mut values = constants.clone();
@@ -301,6 +353,22 @@ impl Plan {
         check::add_choice_flags(&self.spec.opdef.flags, &self.spec.rows[0].user, &mut values);
         values
     }
+}
+
+/// Values as a command line says them.
+fn as_text(values: &FlagValues) -> BTreeMap<String, String> {
+    values
+        .iter()
+        .map(|(name, value)| (name.clone(), encode(value)))
+        .collect()
+}
+
+fn of_text(texts: &BTreeMap<String, String>) -> FlagValues {
+    let decoded = texts.iter().map(|(name, text)| {
+        let value = decode(text, None).map_or_else(|_| Value::Text(text.clone()), |decoded| decoded.value);
+        (name.clone(), value)
+    });
+    decoded.collect()
 }
 
 /// The optimizer of a study that searches a space. It depends on the journal's header alone, so that a study can
@@ -321,7 +389,6 @@ pub fn build(header: &Header) -> Result<Box<dyn Optimizer>, PlanError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flags::Value;
 
     fn row(pairs: &[(&str, &str)]) -> Resolved {
         let decoded = pairs.iter().map(|(name, text)| {
@@ -487,6 +554,8 @@ mod tests {
         .unwrap();
         let text = serde_json::to_string(&planned.header()).unwrap();
         let header: Header = serde_json::from_str(&text).unwrap();
+        let again = Plan::of_header(&header, planned.spec.opdef.clone(), None).unwrap();
+        assert_eq!(again.header(), header);
         let ask = |header: &Header| build(header).unwrap().ask(&[], 0).unwrap().point;
         assert_eq!(ask(&header), ask(&planned.header()));
         assert_eq!(planned.batch_name(), "op+gp");

@@ -31,6 +31,8 @@ pub struct Record {
     pub scheduler: Scheduler,
     /// How the last driver left it, if it did so in good order.
     pub closed: Option<Reason>,
+    /// A driver took over from another one.
+    pub resumed: bool,
     /// Why the optimizer had nothing more to propose.
     pub exhausted: Option<String>,
 }
@@ -51,7 +53,10 @@ impl Record {
             Event::Opened(header) => self.header = (**header).clone(),
             Event::Prior(prior) => self.priors.push(prior.clone()),
             Event::Closed { reason } => self.closed = Some(*reason),
-            Event::Resumed { .. } => self.closed = None,
+            Event::Resumed { .. } => {
+                self.closed = None;
+                self.resumed = true;
+            }
             Event::Exhausted { reason, .. } => self.exhausted = Some(reason.clone()),
             _ => {}
         }

@@ -43,6 +43,9 @@ pub trait Report {
     /// A trial printed something; not necessarily whole lines.
     fn output(&mut self, trial: u64, stream: Stream, bytes: &[u8]);
 
+    /// The program that proposes printed something.
+    fn said(&mut self, stream: Stream, bytes: &[u8]);
+
     /// A trial ended. `value` is as the program said it.
     fn ended(&mut self, _trial: u64, _value: Option<f64>, _failed: bool) {}
 
@@ -118,6 +121,10 @@ impl Report for Plain {
             let whole = std::mem::replace(begun, rest);
             write(err, &whole);
         }
+    }
+
+    fn said(&mut self, stream: Stream, bytes: &[u8]) {
+        write(stream == Stream::Err, bytes);
     }
 
     fn ended(&mut self, trial: u64, _value: Option<f64>, _failed: bool) {

@@ -209,6 +209,35 @@ impl Scheduler {
         self.trials.get(trial as usize).map_or(0, |t| t.attempt)
     }
 
+    /// False for an event that would change nothing: a second end, a word about an attempt that was given up.
+    pub fn fits(&self, event: &Event) -> bool {
+        let at = |trial: u64, attempt: u32| {
+            let t = self.trials.get(trial as usize);
+            t.filter(|t| t.attempt == attempt).map(|t| t.state)
+        };
+        match event {
+            Event::Started { trial, attempt, .. } => {
+                matches!(
+                    at(*trial, *attempt),
+                    Some(State::Live { started: false, .. } | State::Unknown)
+                )
+            }
+            Event::Ended(e) => {
+                matches!(
+                    at(e.trial, e.attempt),
+                    Some(State::Live { .. } | State::Unknown | State::Ready)
+                )
+            }
+            Event::Lost { trial, attempt } => {
+                matches!(at(*trial, *attempt), Some(State::Live { .. } | State::Unknown))
+            }
+            Event::Waiting { trial, attempt } => at(*trial, *attempt) == Some(State::Unknown),
+            Event::Again { trial, .. } => self.state(*trial) == Some(State::Renewing),
+            Event::Exhausted { trial, .. } => self.state(*trial) == Some(State::Asked),
+            _ => true,
+        }
+    }
+
     fn is(&self, trial: u64, attempt: u32, state: State) -> bool {
         self.trials
             .get(trial as usize)

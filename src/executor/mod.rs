@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+pub use crate::run::Stream;
+
 use crate::run::Run;
 
 /// What an executor has to say.
@@ -31,13 +33,6 @@ pub enum Event {
     Failed { run: String, message: String },
     /// Whoever supervised the run is gone.
     Gone { run: String },
-}
-
-/// An output stream of a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
-    Out,
-    Err,
 }
 
 /// How hard to stop.

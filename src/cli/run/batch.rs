@@ -42,6 +42,7 @@ fn spec(args: &RunArgs, prepared: &Prepared, chosen: &Chosen, project: &Project)
         objective: args.minimize.clone().or(maximize),
         max_trials: args.max_trials,
         seed: launch::seed(args.random_seed).map_err(single::failure)?,
+        same_seed: args.random_seed.is_some(),
         jobs: usize::try_from(args.jobs).unwrap_or(usize::MAX),
         deterministic: false,
         fail_on_trial_error: args.fail_on_trial_error,

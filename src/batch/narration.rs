@@ -1,0 +1,87 @@
+//! What the log of a batch says. Only the texts; when they are said is the driver's.
+
+use super::event::{Ended, Status};
+use super::report::Level;
+use super::trials::Fate;
+use crate::executor::Stop;
+use crate::flags::{FlagValues, label};
+
+pub const STOPPING: &str = "Stopping batch (pending trials can be started as needed)";
+pub const TRIAL_FAILED: &str = "Stopping batch because a trial failed (pending trials can be started as needed)";
+pub const DELETED: &str = "its run was deleted";
+
+/// A trial is about to start.
+pub fn begin(id: &str, op: &str, values: &FlagValues, stage: bool) -> String {
+    let verb = if stage { "Staging" } else { "Running" };
+    format!("{verb} trial {id}: {op} ({})", label::description(values))
+}
+
+/// A trial came to its end; nothing is said of those that completed without a problem.
+pub fn end(id: &str, ended: &Ended, problem: Option<&str>) -> Option<(Level, String)> {
+    match ended.status {
+        Status::Error => {
+            let message = ended.message.as_deref().or(problem);
+            let exit = ended.exit;
+            Some((
+                Level::Error,
+                match message {
+                    Some(message) => format!("Trial {id} exited with an error: ({exit}) {message}"),
+                    None => format!("Trial {id} exited with an error ({exit}) - see log for details"),
+                },
+            ))
+        }
+        Status::Terminated => Some((Level::Warning, format!("Trial {id} was terminated"))),
+        Status::Completed => problem.map(|problem| (Level::Warning, format!("Trial {id}: {problem}"))),
+        Status::Skipped | Status::Staged => None,
+    }
+}
+
+/// Nobody runs it, and it has not said how it ended.
+pub fn lost(id: &str) -> String {
+    format!("Trial {id} was lost with the process that ran it - it is run again")
+}
+
+pub fn skipping(id: &str, status: &str) -> String {
+    format!("Skipping {id} because its status is '{status}' (expected 'pending')")
+}
+
+/// The status of a trial that somebody else has taken.
+pub fn status_word(fate: &Fate) -> Option<&'static str> {
+    match fate {
+        Fate::Running => Some("running"),
+        Fate::Lost => Some("terminated"),
+        Fate::Ended(ended) => Some(match ended.status {
+            Status::Error => "error",
+            Status::Terminated => "terminated",
+            _ => "completed",
+        }),
+        Fate::Missing | Fate::Waiting { .. } => None,
+    }
+}
+
+pub fn stop(pid: u32, how: Stop) -> (Level, String) {
+    match how {
+        Stop::Gently => (Level::Info, format!("Stopping trial (proc {pid})")),
+        Stop::AtOnce => (Level::Warning, format!("Forcefully terminating trial (proc {pid})")),
+    }
+}
+
+pub fn all_failed(count: u64) -> String {
+    match count {
+        1 => "The only trial failed".to_string(),
+        _ => format!("All {count} trials failed"),
+    }
+}
+
+pub fn not_finite(count: usize) -> String {
+    format!("Ignoring {count} trial(s) with a non-finite objective")
+}
+
+/// The text of an error as a log line begins it.
+pub fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}

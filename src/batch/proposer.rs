@@ -1,0 +1,139 @@
+//! Where proposals come from while a study runs: a list, a search on a thread of its own, or a program. Answers
+//! come back as messages, so that nobody waits for a model to be fitted.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use gage_optimizers::{AskError, Proposal};
+
+use super::event::{Event, Header};
+use super::history::Searcher;
+use super::plan::PlanError;
+use super::program::Program;
+use crate::flags::FlagValues;
+
+/// A question, as the scheduler asks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    pub trial: u64,
+    pub horizon: Option<u64>,
+    /// Lines of the journal at the time of asking.
+    pub seen: u64,
+}
+
+/// Its answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub question: Question,
+    pub proposed: Result<Values, Nothing>,
+}
+
+/// What a trial gets.
+#[derive(Debug)]
+pub enum Values {
+    /// Every flag of it.
+    All(FlagValues),
+    /// A point of the search.
+    Point(Proposal),
+}
+
+/// Why there is no proposal.
+#[derive(Debug)]
+pub enum Nothing {
+    /// There are no more.
+    Exhausted(String),
+    /// Asking failed; the study cannot go on.
+    Failed(String),
+}
+
+/// A source of proposals.
+pub enum Proposer {
+    Listed(Vec<FlagValues>),
+    Searching(Thread),
+    Program(Program),
+}
+
+/// A search on a thread.
+pub struct Thread {
+    to: Sender<Work>,
+}
+
+enum Work {
+    Learn(Event),
+    Ask(Question),
+}
+
+impl Proposer {
+    /// A search that answers through `reply`.
+    pub fn search(header: &Header, reply: impl Fn(Answer) + Send + 'static) -> Result<Proposer, PlanError> {
+        let searcher = Searcher::new(header)?;
+        let (to, work) = channel();
+        std::thread::Builder::new()
+            .name("optimizer".into())
+            .spawn(move || search(searcher, &work, reply))
+            .expect("a thread can be started");
+        Ok(Proposer::Searching(Thread { to }))
+    }
+
+    /// Tells what happened, before any later question.
+    pub fn learn(&mut self, event: &Event) {
+        match self {
+            Proposer::Listed(_) => {}
+            Proposer::Searching(thread) => {
+                if matches!(event, Event::Prior(_) | Event::Proposed(_) | Event::Ended(_)) {
+                    // A thread that has ended has said why.
+                    let _ = thread.to.send(Work::Learn(event.clone()));
+                }
+            }
+            Proposer::Program(program) => program.learn(event),
+        }
+    }
+
+    /// Asks for a trial. `Some` is the answer; otherwise it comes as a message.
+    pub fn ask(&mut self, question: Question) -> Option<Answer> {
+        match self {
+            Proposer::Listed(trials) => {
+                let values = trials.get(question.trial as usize).cloned();
+                let none = || Nothing::Exhausted("there are no more trials in the list".into());
+                Some(Answer {
+                    question,
+                    proposed: values.map(Values::All).ok_or_else(none),
+                })
+            }
+            Proposer::Searching(thread) => {
+                let lost = thread.to.send(Work::Ask(question)).is_err();
+                lost.then(|| Answer {
+                    question,
+                    proposed: Err(Nothing::Failed("the optimizer has ended".into())),
+                })
+            }
+            Proposer::Program(program) => {
+                program.ask(question);
+                None
+            }
+        }
+    }
+}
+
+fn search(mut searcher: Searcher, work: &Receiver<Work>, reply: impl Fn(Answer)) {
+    while let Ok(work) = work.recv() {
+        match work {
+            Work::Learn(event) => searcher.learn(&event),
+            Work::Ask(question) => {
+                // A panic is a defect, but the trials that run are not to be lost to it.
+                let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    searcher.ask(question.trial, question.horizon)
+                }));
+                let proposed = match asked {
+                    Ok(Ok(proposal)) => Ok(Values::Point(proposal)),
+                    Ok(Err(error @ AskError::Exhausted)) => Err(Nothing::Exhausted(error.to_string())),
+                    Err(_) => Err(Nothing::Failed("the optimizer failed".into())),
+                };
+                let failed = matches!(proposed, Err(Nothing::Failed(_)));
+                reply(Answer { question, proposed });
+                if failed {
+                    return;
+                }
+            }
+        }
+    }
+}

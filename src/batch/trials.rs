@@ -1,0 +1,159 @@
+//! The runs of a study: the batch run itself, its proto, and one run for each trial. Makes and reads them; when
+//! that is done is decided by the driver.
+
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::event::{Ended, Proposed, Status};
+use super::objective::Objective;
+use crate::flags::FlagValues;
+use crate::run::{self, Run, RunError, RunSpec, Staging, meta, status};
+
+/// Gives the run of a trial with these flags and this seed everything but its id.
+pub type Compose<'a> = Box<dyn FnMut(&FlagValues, u32) -> RunSpec + 'a>;
+
+/// What the runs of a batch are made from.
+pub struct Making<'a> {
+    /// The runs home.
+    pub home: PathBuf,
+    /// The `gage` program, to be started as a worker.
+    pub gage: PathBuf,
+    pub compose: Compose<'a>,
+    /// What each trial is staged from.
+    pub staging: Staging<'a>,
+    /// The batch run. For a program that proposes, with its command.
+    pub batch: RunSpec,
+    /// What a program that proposes is staged from.
+    pub batch_staging: Option<Staging<'a>>,
+    /// The run that is never started: the flags as given, lists and functions in.
+    pub proto: RunSpec,
+    /// Keep the batch run whatever becomes of it.
+    pub keep_batch: bool,
+}
+
+/// What a run says became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fate {
+    /// There is no such run.
+    Missing,
+    /// It waits to be staged, or to be started.
+    Waiting {
+        staged: bool,
+    },
+    Running,
+    Ended(Box<Ended>),
+    /// Nobody runs it, and it has no exit code.
+    Lost,
+}
+
+impl Making<'_> {
+    /// Makes the run of a trial and links it to its batch. One that exists already is left as it is.
+    pub fn make(&mut self, batch: &Run, proposed: &Proposed, id: &str) -> Result<Run, RunError> {
+        let run = Run::new(&self.home, id);
+        if !run.meta("").exists() {
+            let mut spec = (self.compose)(&proposed.values, proposed.seed);
+            spec.id = Some(id.to_string());
+            spec.attrs.insert("random_seed".into(), json!(proposed.seed));
+            spec.attrs.insert("batch".into(), json!(batch.id()));
+            spec.attrs.insert("trial".into(), json!(proposed.trial + 1));
+            run::create(&self.home, &spec)?;
+        }
+        // Only a convenience for people: without it nothing is lost.
+        let _ = symlink(PathBuf::from("..").join(id), batch.dir().join(id));
+        Ok(run)
+    }
+
+    /// Stages a run, giving warnings for the user.
+    pub fn stage(&self, run: &Run) -> Result<Vec<String>, RunError> {
+        run::stage(run, &self.staging)
+    }
+}
+
+/// What became of an attempt, from the files of its run.
+pub fn fate(run: &Run, trial: u64, attempt: u32, objective: &Objective) -> Fate {
+    match status::of(run) {
+        run::Status::Running => Fate::Running,
+        run::Status::Pending => Fate::Waiting { staged: false },
+        run::Status::Staged => Fate::Waiting { staged: true },
+        run::Status::Unknown if run.meta("").exists() => Fate::Waiting { staged: false },
+        run::Status::Unknown => Fate::Missing,
+        run::Status::Completed | run::Status::Terminated | run::Status::Error => match status::exit_code(run) {
+            Some(exit) => Fate::Ended(Box::new(result(run, trial, attempt, exit as i32, objective))),
+            None => Fate::Lost,
+        },
+    }
+}
+
+fn result(run: &Run, trial: u64, attempt: u32, exit: i32, objective: &Objective) -> Ended {
+    let time = |name| meta::read_number(&run.meta(name));
+    let seconds = match (time("started"), time("stopped")) {
+        (Some(started), Some(stopped)) => Some((stopped - started) as f64 / 1e6),
+        _ => None,
+    };
+    let status = match exit {
+        0 => Status::Completed,
+        1.. => Status::Error,
+        _ => Status::Terminated,
+    };
+    Ended {
+        trial,
+        attempt,
+        status,
+        exit,
+        objective: match status {
+            Status::Error => None,
+            _ => objective.of_run(run),
+        },
+        seconds,
+        message: None,
+    }
+}
+
+/// A trial that could not be made or started.
+pub fn failed(trial: u64, attempt: u32, exit: i32, message: String) -> Ended {
+    Ended {
+        trial,
+        attempt,
+        status: Status::Error,
+        exit,
+        objective: None,
+        seconds: None,
+        message: Some(message),
+    }
+}
+
+/// A trial that is none of ours any more.
+pub fn gone(trial: u64, attempt: u32, status: Status) -> Ended {
+    Ended {
+        trial,
+        attempt,
+        status,
+        exit: 0,
+        objective: None,
+        seconds: None,
+        message: None,
+    }
+}
+
+/// Makes the batch run and its proto, staged.
+pub fn make_batch(making: &Making<'_>) -> Result<Run, RunError> {
+    let batch = run::create(&making.home, &making.batch)?;
+    let made = run::create_proto(&batch, &making.proto).and_then(|()| match &making.batch_staging {
+        Some(staging) => run::stage(&batch, staging).map(drop),
+        None => Ok(()),
+    });
+    if let Err(error) = made {
+        // Nothing half-made is left behind; the error at hand is the one to report.
+        let _ = run::remove::delete_permanently(&batch);
+        return Err(error);
+    }
+    Ok(batch)
+}
+
+/// A random run id.
+pub fn new_id() -> io::Result<String> {
+    run::id::new()
+}

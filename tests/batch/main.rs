@@ -1,0 +1,4 @@
+//! Batches of real runs: the driver, the local executor and `gage worker`, through the library.
+
+mod search;
+mod world;
