@@ -4,10 +4,8 @@
 use std::path::Path;
 
 use super::declared::{Declared, Dialect};
-use super::detect::{Detected, detect};
 use super::fields::Import;
-use super::{Command, FlagsDest, OpDef, Project, ProjectError, configured, requires, steps};
-use crate::flags::FlagDef;
+use super::{Command, FlagsDest, OpDef, Project, ProjectError, configured, imports, requires, steps};
 
 /// Built-in modules that do nothing.
 const PASS: [&str; 2] = ["guild.pass", "gage.pass"];
@@ -47,11 +45,11 @@ pub(super) fn complete(declared: &Declared, project: &Project) -> Result<OpDef, 
         own_arguments = true;
         file_command(&mut def, &source)?;
     }
-    let detected = read_script(declared, &def, &source, own_arguments);
+    let detected = imports::read(declared, &def, &source, own_arguments);
     if let Some(detected) = &detected {
-        import_flags(&mut def, declared, detected);
+        imports::import_flags(&mut def, declared, detected);
     }
-    if def.flags.is_empty() && !def.config.is_empty() {
+    if def.flags.is_empty() && !def.config.is_empty() && declared.flags_import == Import::No {
         def.flags = configured::flags(&def, &source)?;
     }
     let takes_arguments = own_arguments
@@ -155,65 +153,4 @@ fn python_script(command: &Command, source: &Path) -> Option<String> {
     let script = rest.iter().find(|word| !matches!(word.as_str(), "-u" | "-O" | "-B"))?;
     let script = script.strip_prefix("./").unwrap_or(script);
     (script.ends_with(".py") && source.join(script).is_file()).then(|| script.to_string())
-}
-
-/// What the script has, if that matters.
-fn read_script(declared: &Declared, def: &OpDef, source: &Path, own_arguments: bool) -> Option<Detected> {
-    let imports = declared.flags_import != Import::No;
-    let takes = own_arguments || !def.flags.is_empty();
-    let unclear = declared.flags_dest.is_none() && takes && def.config.is_empty();
-    if !imports && !unclear {
-        return None;
-    }
-    let text = std::fs::read_to_string(source.join(def.main_script.as_ref()?)).ok()?;
-    detect(&text)
-}
-
-fn import_flags(def: &mut OpDef, declared: &Declared, detected: &Detected) {
-    let wanted = |name: &str| match &declared.flags_import {
-        Import::No => false,
-        Import::All => true,
-        Import::Names(names) => names.iter().any(|n| n == name),
-    };
-    let own = std::mem::take(&mut def.flags);
-    def.flags = detected
-        .flags
-        .iter()
-        .filter(|(name, _)| wanted(name) && !declared.flags_import_skip.contains(name))
-        .map(|(name, flag)| (name.clone(), flag.clone()))
-        .collect();
-    for (name, flag) in own {
-        // A declared flag of the script is still passed the way the script takes it.
-        let found = detected.flags.get(&name).cloned();
-        let flag = match (found, wanted(&name)) {
-            (Some(found), true) => overlay(found, flag),
-            _ => flag,
-        };
-        def.flags.insert(name, flag);
-    }
-}
-
-/// What an operations file says of a flag, over what its script says.
-fn overlay(found: FlagDef, said: FlagDef) -> FlagDef {
-    FlagDef {
-        default: if said.default.is_null() {
-            found.default
-        } else {
-            said.default
-        },
-        description: if said.description.is_empty() {
-            found.description
-        } else {
-            said.description
-        },
-        kind: said.kind.or(found.kind),
-        required: said.required || found.required,
-        choices: said.choices.or(found.choices),
-        arg_name: said.arg_name.or(found.arg_name),
-        arg_switch: said.arg_switch.or(found.arg_switch),
-        arg_split: said.arg_split.or(found.arg_split),
-        min: said.min.or(found.min),
-        max: said.max.or(found.max),
-        ..said
-    }
 }

@@ -11,6 +11,7 @@ mod fields;
 mod find;
 mod gage;
 mod guild;
+mod imports;
 pub mod opdef;
 mod requires;
 mod schema;

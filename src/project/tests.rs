@@ -212,6 +212,74 @@ fn flags_reach_the_script_of_a_command() {
 }
 
 #[test]
+fn selected_keys_are_flags() {
+    let (_dir, project) = project(&[
+        (
+            "gage.yaml",
+            "one: {exec: python train.py, config: train.py}\n\
+             all: {exec: x, config: ['conf/*.yaml#**.*', {keys: 'train.py#d.*', strip-prefix: d., prefix: p.}]}\n\
+             own: {exec: x, config: train.py, flags: {lr: 5}}\n\
+             none: {exec: x, config: [-train.py, nope.py, notes.txt]}\n",
+        ),
+        ("train.py", "lr = 0.1\nd = {'x': 1, 'y': 'two'}\n"),
+        ("conf/a.yaml", "b: {c: 1}\nl: [1, 2]\n"),
+        ("notes.txt", "z = 1\n"),
+    ]);
+    let shown = |name: &str| {
+        let def = project.operation(Some(name)).unwrap();
+        let flags: Vec<String> = def
+            .flags
+            .iter()
+            .map(|(n, f)| format!("{n}={}", f.default.to_json()))
+            .collect();
+        format!("{} {}", def.flags_dest.text(), flags.join(" "))
+    };
+    assert_eq!(shown("one"), "env lr=0.1");
+    assert_eq!(shown("all"), "env b.c=1 l.0=1 l.1=2 p.x=1 p.y=\"two\"");
+    assert_eq!(shown("own"), "env lr=5");
+    assert_eq!(shown("none"), "env ");
+}
+
+#[test]
+fn flags_of_a_dict_a_namespace_or_a_file() {
+    let (_dir, project) = project(&[
+        (
+            "guild.yml",
+            "dict: {main: train, flags-import: all, flags-dest: 'global:params'}\n\
+             ns: {main: train, flags-import: [b], flags-dest: 'namespace:args'}\n\
+             file: {main: train, flags-import: all, flags-dest: 'config:c.json', flags: {k.x: {default: 3}}}\n\
+             globals: {main: args, flags-import: all, flags-dest: globals}\n\
+             args: {main: train, flags-import: all, flags-dest: args}\n",
+        ),
+        (
+            "train.py",
+            "lr = 1\nparams = dict(a=1, b=2)\nargs = SimpleNamespace(b=3)\n",
+        ),
+        ("args.py", "import argparse\nx = 1\np.add_argument('--y')\n"),
+        ("c.json", "{\"k\": {\"x\": 1, \"y\": 2}}"),
+    ]);
+    for (op, expected) in [
+        ("dict", "dict:params a=1 b=2"),
+        ("ns", "namespace:args b=3"),
+        ("file", "config:c.json k.x=3 k.y=2"),
+        ("globals", "globals x=1"),
+        ("args", "args "),
+    ] {
+        let def = project.operation(Some(op)).unwrap();
+        let flags: Vec<String> = def
+            .flags
+            .iter()
+            .map(|(n, f)| format!("{n}={}", f.default.to_json()))
+            .collect();
+        assert_eq!(
+            format!("{} {}", def.flags_dest.text(), flags.join(" ")),
+            expected,
+            "{op}"
+        );
+    }
+}
+
+#[test]
 fn the_first_default_is_the_default() {
     let (_dir, two) = project(&[(
         "gage.yaml",

@@ -7,7 +7,8 @@ mod literal;
 pub use constant::constant;
 pub(super) use literal::literal;
 
-use ruff_python_ast::{Expr, Stmt};
+use ruff_python_ast::{Expr, ModModule, Stmt};
+use ruff_python_parser::Parsed;
 use ruff_text_size::Ranged;
 
 use super::tree::{self, Kind, Node};
@@ -69,14 +70,19 @@ pub fn rewrite(text: &str, values: &FlagValues, scope: &Scope) -> Result<Option<
     Ok((!edits.is_empty()).then(|| format!("{mark}{}", splice::apply(body, edits))))
 }
 
-/// The keys of a scope with their places.
-pub(super) fn entries(text: &str, scope: &Scope) -> Result<Vec<(String, Node)>, ConfigError> {
+/// Parses a script. What is nested too deep for a recursive parser counts as a syntax error.
+pub fn parse(text: &str) -> Result<Parsed<ModModule>, ConfigError> {
     if let Some(at) = too_deep(text) {
         return Err(ConfigError::Syntax { line: line(text, at) });
     }
-    let module = ruff_python_parser::parse_module(text).map_err(|error| ConfigError::Syntax {
+    ruff_python_parser::parse_module(text).map_err(|error| ConfigError::Syntax {
         line: line(text, error.range().start().to_usize()),
-    })?;
+    })
+}
+
+/// The keys of a scope with their places.
+pub(super) fn entries(text: &str, scope: &Scope) -> Result<Vec<(String, Node)>, ConfigError> {
+    let module = parse(text)?;
     let mut found = Found::default();
     for statement in &module.syntax().body {
         match statement {

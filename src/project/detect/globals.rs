@@ -17,8 +17,8 @@ pub(super) fn flags(constants: &Constants) -> IndexMap<String, FlagDef> {
             ..FlagDef::default()
         };
         if let Value::List(items) = value {
-            // An empty list is where a script collects something; lists of lists have no words.
-            if items.is_empty() || items.iter().any(|item| matches!(item, Value::List(_))) {
+            // An empty list is where a script collects something.
+            if items.is_empty() {
                 continue;
             }
             make_split(&mut flag);
@@ -56,7 +56,6 @@ b = b'x'
 results = []
 nested = [[1], 2]
 y = lr * 2
-gone = 1
 gone = os.getcwd()
 x, z = 1, 2
 if lr:

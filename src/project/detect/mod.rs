@@ -11,6 +11,7 @@ use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr, ExprCall, ModModule, Stmt};
 
 use super::FlagsDest;
+use crate::config::python;
 use crate::flags::{FlagDef, Value, scalar};
 
 /// What a script takes.
@@ -26,11 +27,11 @@ pub struct Detected {
 /// Reads a script. `None` if it is not valid Python.
 pub fn detect(source: &str) -> Option<Detected> {
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    let parsed = ruff_python_parser::parse_module(source).ok()?;
+    let parsed = python::parse(source).ok()?;
     let module = parsed.syntax();
     let mut survey = Survey::default();
     survey.visit_body(&module.body);
-    let constants = constant::top_level(module);
+    let constants = python::constants(source).ok()?.into_iter().collect();
     let (dest, flags) = if survey.argparse || survey.click {
         let mut flags = IndexMap::new();
         if survey.argparse {
@@ -48,6 +49,12 @@ pub fn detect(source: &str) -> Option<Detected> {
         flags,
         description: docstring(module),
     })
+}
+
+/// The top-level constants of a script as flags, whatever it imports.
+pub fn constants_as_flags(source: &str) -> Option<IndexMap<String, FlagDef>> {
+    let constants = python::constants(source).ok()?;
+    Some(globals::flags(&constants.into_iter().collect()))
 }
 
 fn docstring(module: &ModModule) -> String {
