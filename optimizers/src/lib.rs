@@ -7,6 +7,7 @@
 //! A new optimizer is one file here and one line in [`registry`].
 #![warn(missing_docs)]
 
+pub mod cmaes;
 pub mod encode;
 pub mod forest;
 pub mod gbrt;

@@ -27,15 +27,19 @@ impl Memo {
             return (&self.trials, &self.seen);
         }
         let known = self.history.len();
+        self.trials.unchanged = known;
         for (i, (old, new)) in self.history.iter_mut().zip(history).enumerate() {
             if old.outcome != new.outcome {
                 old.outcome.clone_from(&new.outcome);
                 self.trials.states[i] = State::of(new);
+                self.trials.unchanged = self.trials.unchanged.min(i);
             }
         }
         for o in &history[known..] {
             self.trials.rows.extend(encoding.row(&o.point));
             self.trials.states.push(State::of(o));
+            self.trials.numbers.push(o.number);
+            self.trials.prior.push(o.prior);
             if space.contains(&o.point) {
                 self.seen.insert(space, &o.point);
             }
@@ -66,6 +70,7 @@ mod tests {
         let mut rng = stream(1, 0, Purpose::Sample);
         let mut memo = Memo::default();
         let mut history: Vec<Observation> = Vec::new();
+        let mut last = Vec::new();
         for step in 0..200 {
             match rng.below(10) {
                 0 => history.reverse(),
@@ -87,6 +92,9 @@ mod tests {
             let fresh = Trials::new(&encoding, &history);
             assert_eq!(trials.rows, fresh.rows);
             assert_eq!(trials.states, fresh.states);
+            assert_eq!(trials.numbers, fresh.numbers);
+            assert_eq!(trials.states[..trials.unchanged], last[..trials.unchanged]);
+            last.clone_from(&trials.states);
             for k in 0..50 {
                 let p = Point(vec![Some(Value::Choice(k))]);
                 assert_eq!(seen.contains(&space, &p), history.iter().any(|o| o.point == p));

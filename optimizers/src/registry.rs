@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 
+use crate::cmaes;
 use crate::forest;
 use crate::gbrt;
 use crate::gp;
@@ -100,6 +101,7 @@ pub const REGISTRY: &[&Entry] = &[
     &forest::ENTRY,
     &gbrt::ENTRY,
     &tpe::ENTRY,
+    &cmaes::ENTRY,
     &random::ENTRY,
     &sobol::ENTRY,
 ];

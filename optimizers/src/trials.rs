@@ -41,6 +41,12 @@ pub struct Trials {
     pub width: usize,
     /// One for each row.
     pub states: Vec<State>,
+    /// Number of each trial, within its study or among those of earlier studies.
+    pub numbers: Vec<u64>,
+    /// True for trials of earlier studies.
+    pub prior: Vec<bool>,
+    /// How many of the first are the same as when this was last given out by a [`crate::memo::Memo`].
+    pub unchanged: usize,
 }
 
 impl Trials {
@@ -52,6 +58,9 @@ impl Trials {
             rows: order.iter().flat_map(|o| encoding.row(&o.point)).collect(),
             width: encoding.width(),
             states: order.iter().map(|o| State::of(o)).collect(),
+            numbers: order.iter().map(|o| o.number).collect(),
+            prior: order.iter().map(|o| o.prior).collect(),
+            unchanged: 0,
         }
     }
 
