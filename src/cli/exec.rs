@@ -26,8 +26,10 @@ pub struct ExecArgs {
 
 pub fn run(args: ExecArgs, context: &Context) -> CommandResult {
     let run = find(&args.run, context)?;
+    // A session of its own: the terminal that started it may go away. Refused to one that leads a group already.
+    let _ = nix::unistd::setsid();
     let stop = StopFlag::new()?;
-    stop.raise_on(&[nix::libc::SIGINT, nix::libc::SIGTERM, nix::libc::SIGHUP])?;
+    stop.raise_on(&[nix::libc::SIGINT, nix::libc::SIGTERM])?;
     let minutes = args.stop_after.filter(|m| m.is_finite() && *m > 0.0);
     let exit = supervise(
         &run,

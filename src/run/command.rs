@@ -4,7 +4,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::project::Command;
+use super::{Facts, Run};
+use crate::project::{Command, Substitutes};
 
 /// The words to start, of a command of `proc/cmd.json` or a hook. `None` runs nothing.
 pub fn argv(command: &Command) -> Option<Vec<String>> {
@@ -35,6 +36,26 @@ pub fn without_needless_shell(command: Command) -> Command {
         },
         Command::Words(_) => command,
     }
+}
+
+/// The command with `${run_dir}`, `${run_id}` and `${project_dir}` in it, which are known only when it is started.
+/// A shell finds them in its environment.
+pub(crate) fn placed(command: &Command, run: &Run, facts: &Facts) -> Command {
+    if matches!(command, Command::Shell(text) if !text.starts_with("#!")) {
+        return command.clone();
+    }
+    let project = facts.project_dir.as_deref().unwrap_or(Path::new(""));
+    let values = [
+        ("run_dir", run.dir().to_string_lossy().into_owned()),
+        ("run_id", run.id().to_string()),
+        ("project_dir", project.to_string_lossy().into_owned()),
+    ];
+    command.substitute(&Substitutes {
+        values: values.map(|(name, value)| (name.to_string(), value)).into(),
+        // Those of the flags are in place already; what looks like a reference now came with a value.
+        flag_args: vec!["${flag_args}".to_string()],
+        variables: Default::default(),
+    })
 }
 
 /// Words that mean something to the shell itself and are not (or not only) programs.

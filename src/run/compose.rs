@@ -1,9 +1,9 @@
 //! From an operation and the flags of one run to what the run is made of: its command, environment and label.
 //! The same for a single run, a trial and a step. Decides nothing about flags: they are checked and complete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::RunSpec;
+use super::{RunSpec, command};
 use crate::flags::{FlagValues, Value, deliver, label, plain};
 use crate::project::{Command, FlagsDest, OpDef, Substitutes};
 
@@ -17,27 +17,38 @@ pub struct Naming {
     pub comment: Option<String>,
 }
 
+/// System attribute that keeps a label template which is not the operation's own, for a restart.
+pub const LABEL_TEMPLATE: &str = "label_template";
+
 /// What a run of `op` with these flags is made of. `resolved` are the runs it depends on, by the name of the
 /// requirement: they show in the label. Gives warnings for the user besides, without `WARNING: `.
+///
+/// Where the run will be is not known here and may change while it is staged: `${run_dir}`, `${run_id}` and
+/// `${project_dir}` stay in the command until it is started.
 pub fn compose(
     op: &OpDef,
     flags: &FlagValues,
     naming: &Naming,
     resolved: &BTreeMap<String, String>,
 ) -> (RunSpec, Vec<String>) {
-    let substitutes = substitutes(op, flags);
-    let (label, warnings) = run_label(op, flags, naming, resolved);
+    let template = template(op, naming);
+    let (label, warnings) = render(template.as_deref(), flags, resolved);
+    let mut attrs = BTreeMap::new();
+    if template != op.label
+        && let Some(template) = template
+    {
+        attrs.insert(LABEL_TEMPLATE.to_string(), template.into());
+    }
     let mut tags = op.tags.clone();
     tags.extend(naming.tags.iter().filter(|tag| !op.tags.contains(tag)).cloned());
-    let env = op
-        .env
-        .iter()
-        .map(|(name, text)| (name.clone(), in_text(text, &substitutes)));
+    let with = substitutes(op, flags, BTreeSet::new());
+    let env = op.env.iter().map(|(name, text)| (name.clone(), in_text(text, &with)));
     let spec = RunSpec {
         opdef: op.clone(),
         flags: flags.clone(),
-        command: op.exec.run.as_ref().map(|command| command.substitute(&substitutes)),
+        command: op.exec.run.as_ref().map(|run| command_of(run, op, flags)),
         env: env.collect(),
+        attrs,
         label: Some(label).filter(|label| !label.is_empty()),
         tags,
         comment: naming.comment.clone(),
@@ -46,14 +57,16 @@ pub fn compose(
     (spec, warnings)
 }
 
-/// What `${...}` stands for in the operation's command. Flags that the command names are not passed once more;
-/// flags that are delivered by rewriting a file are not passed at all.
-pub fn substitutes(op: &OpDef, flags: &FlagValues) -> Substitutes {
-    let named = op.exec.run.as_ref().map(Command::references).unwrap_or_default();
+/// A command of the operation with the flags in place, and without a shell where none is needed. Flags that it names
+/// are not passed once more; flags that are delivered by rewriting a file are not passed at all.
+pub(crate) fn command_of(given: &Command, op: &OpDef, flags: &FlagValues) -> Command {
+    let with = substitutes(op, flags, given.references());
+    command::without_needless_shell(given.substitute(&with))
+}
+
+fn substitutes(op: &OpDef, flags: &FlagValues, named: BTreeSet<String>) -> Substitutes {
     let by_words = matches!(op.flags_dest, FlagsDest::Args);
-    let mut values: BTreeMap<String, String> = flags.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
-    let project = op.project_dir.to_string_lossy().into_owned();
-    values.entry("project_dir".to_string()).or_insert(project);
+    let values = flags.iter().map(|(name, value)| (name.clone(), plain(value)));
     // Only where the variable holds the same text.
     let same = flags
         .keys()
@@ -63,7 +76,7 @@ pub fn substitutes(op: &OpDef, flags: &FlagValues) -> Substitutes {
         (name.clone(), own.unwrap_or_else(|| deliver::variable(name)))
     });
     Substitutes {
-        values,
+        values: values.collect(),
         variables: variables.collect(),
         flag_args: if by_words {
             deliver::words(&op.flags, flags, &named)
@@ -82,34 +95,38 @@ fn in_text(text: &str, with: &Substitutes) -> String {
 }
 
 /// `--label` alone wins; otherwise the operation's template or all flags, after the tags given.
-fn run_label(
-    op: &OpDef,
-    flags: &FlagValues,
-    naming: &Naming,
-    resolved: &BTreeMap<String, String>,
-) -> (String, Vec<String>) {
-    let mut shown = flags.clone();
-    shown.extend(
-        resolved
-            .iter()
-            .map(|(name, id)| (name.clone(), Value::Text(id.clone()))),
-    );
-    let default = label::label(&shown);
-    let template = match (&naming.label, &op.label) {
-        (Some(given), _) => given,
-        (None, Some(template)) => template,
-        (None, None) => return (with_tags(naming, &default), Vec::new()),
-    };
-    let (text, warnings) = label::render(template, flags, &default);
-    match naming.label {
-        Some(_) => (text, warnings),
-        None => (with_tags(naming, &text), warnings),
+fn template(op: &OpDef, naming: &Naming) -> Option<String> {
+    match &naming.label {
+        Some(given) => Some(given.clone()),
+        None if naming.tags.is_empty() => op.label.clone(),
+        None => {
+            let tags = naming.tags.join(" ").replace("${", "$${");
+            Some(format!("{tags} {}", op.label.as_deref().unwrap_or("${default_label}")))
+        }
     }
 }
 
-fn with_tags(naming: &Naming, label: &str) -> String {
-    let parts = naming.tags.iter().map(String::as_str).chain([label]);
-    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+fn render(template: Option<&str>, flags: &FlagValues, resolved: &BTreeMap<String, String>) -> (String, Vec<String>) {
+    let mut shown = flags.clone();
+    // A short id is shown as it is, also one that reads as a number.
+    shown.extend(
+        resolved
+            .iter()
+            .map(|(name, id)| (name.clone(), Value::Function(id.clone()))),
+    );
+    let default = label::label(&shown);
+    match template {
+        None => (default, Vec::new()),
+        Some(template) => {
+            let (text, warnings) = label::render(template, flags, &default);
+            (text.trim().to_string(), warnings)
+        }
+    }
+}
+
+/// The label of a run that is started again: its template, the saved one or the operation's, with its flags of now.
+pub fn label_again(op: &OpDef, saved: Option<&str>, flags: &FlagValues, resolved: &BTreeMap<String, String>) -> String {
+    render(saved.or(op.label.as_deref()), flags, resolved).0
 }
 
 #[cfg(test)]
@@ -182,5 +199,35 @@ mod tests {
         op.label = None;
         let (spec, _) = compose(&op, &flags(), &Naming::default(), &resolved);
         assert_eq!(spec.label.as_deref(), Some("data=abcd1234 lr=1.0e-05 n=2"));
+        let digits = BTreeMap::from([("data".to_string(), "12345678".to_string())]);
+        let (spec, _) = compose(&op, &flags(), &Naming::default(), &digits);
+        assert_eq!(spec.label.as_deref(), Some("data=12345678 lr=1.0e-05 n=2"));
+    }
+
+    #[test]
+    fn a_restart_renders_the_saved_template_again() {
+        let mut op = op(words("p"));
+        op.label = Some("n is ${n}".into());
+        assert!(composed(&op, Naming::default()).attrs.is_empty());
+        let naming = Naming {
+            tags: vec!["t".into()],
+            ..Naming::default()
+        };
+        let spec = composed(&op, naming);
+        let saved = spec.attrs[LABEL_TEMPLATE].as_str();
+        let flags = FlagValues::from([("n".to_string(), Value::Int(9))]);
+        assert_eq!(label_again(&op, saved, &flags, &BTreeMap::new()), "t n is 9");
+        assert_eq!(label_again(&op, None, &flags, &BTreeMap::new()), "n is 9");
+    }
+
+    #[test]
+    fn a_shell_is_left_out_and_places_wait_for_the_start() {
+        let mut op = op(Command::Shell("p --rate ${lr} ${flag_args}".into()));
+        op.env.insert("RATE".into(), "x${lr}".into());
+        let spec = composed(&op, Naming::default());
+        assert_eq!(spec.command, Some(words("p --rate 1e-05 --n 2")));
+        assert_eq!(spec.env["RATE"], "x1e-05");
+        op.exec.run = Some(words("p ${run_dir} ${project_dir}"));
+        assert_eq!(composed(&op, Naming::default()).command, op.exec.run);
     }
 }

@@ -14,7 +14,7 @@ use super::process::Process;
 use super::pump::{OUTPUT_GRACE, Pump};
 use super::stop::Members;
 use super::stop_flag::StopFlag;
-use super::{Run, RunError, environment};
+use super::{Facts, Run, RunError, compose, environment};
 use crate::project::Command;
 
 /// A point of a run's life at which a command may run.
@@ -101,18 +101,19 @@ pub(crate) fn shown(command: &Command) -> String {
 }
 
 /// Runs a hook and gives its exit code; 0 when there is nothing to run. `before` goes to its output first.
+#[expect(clippy::too_many_arguments, reason = "what a hook may see, each from another owner")]
 pub(crate) fn run(
     run: &Run,
     phase: Phase,
     hook: Option<&Command>,
+    facts: &Facts,
     env: &BTreeMap<OsString, OsString>,
     before: &str,
     log: &mut Log,
     stop: Option<&StopFlag>,
 ) -> Result<i32, RunError> {
-    let words = hook
-        .map(|h| command::without_needless_shell(h.clone()))
-        .and_then(|h| command::argv(&h));
+    let placed = |h: &Command| command::placed(&compose::command_of(h, &facts.opdef, &facts.flags), run, facts);
+    let words = hook.map(placed).and_then(|h| command::argv(&h));
     if words.is_none() && before.is_empty() {
         return Ok(0);
     }

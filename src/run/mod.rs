@@ -23,6 +23,7 @@ pub mod process;
 mod pump;
 mod recorder;
 pub mod remove;
+pub mod restart;
 mod session;
 mod stage;
 pub mod status;
@@ -35,6 +36,7 @@ pub mod tree;
 pub mod user;
 pub mod worker;
 
+pub use compose::{LABEL_TEMPLATE, Naming, compose, label_again};
 pub use create::{RunSpec, create, project_dir, system_attrs};
 pub use environment::Caller;
 pub use error::{RunError, reason};

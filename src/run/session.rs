@@ -83,7 +83,16 @@ impl Session {
         self.output.seal();
         if let Some(finalizer) = &self.facts.opdef.exec.finalize {
             let env = environment::of_run(run, &self.facts, caller);
-            if let Err(error) = hook::run(run, hook::FINALIZE, Some(finalizer), &env, "", &mut self.log, None) {
+            if let Err(error) = hook::run(
+                run,
+                hook::FINALIZE,
+                Some(finalizer),
+                &self.facts,
+                &env,
+                "",
+                &mut self.log,
+                None,
+            ) {
                 problems.push(error.to_string());
             }
         }

@@ -120,6 +120,11 @@ impl Stage<'_> {
     fn phases(&mut self, log: &mut Log) -> Result<(), RunError> {
         let (run, exec) = (self.run, &self.facts.opdef.exec);
         make_dir(&run.dir())?;
+        // Left by an attempt that failed.
+        match fs::remove_file(run.meta("proc/exit")) {
+            Err(error) if !meta::is_missing(&error) => return Err(error).during("remove", &run.meta("proc/exit")),
+            _ => {}
+        }
         let hooks = [&exec.stage_sourcecode, &exec.stage_runtime, &exec.stage_dependencies];
         let alone = hooks.iter().all(|h| h.is_none()) && self.staging.dependencies.is_empty();
         // Where no hook comes in between, files are written once, as configured and with their last permissions.
@@ -252,7 +257,16 @@ impl Stage<'_> {
         if hook.is_some() && self.env.is_empty() {
             self.env = environment::of_run(self.run, self.facts, &self.staging.caller);
         }
-        let code = hook::run(self.run, phase, hook, &self.env, before, log, self.staging.stop)?;
+        let code = hook::run(
+            self.run,
+            phase,
+            hook,
+            self.facts,
+            &self.env,
+            before,
+            log,
+            self.staging.stop,
+        )?;
         if code != 0 {
             return Err(RunError::Hook {
                 phase: phase.name,

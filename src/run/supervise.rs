@@ -111,17 +111,17 @@ fn stopped_code(facts: &Facts, code: i32, time_up: bool) -> i32 {
 
 fn execute(session: &mut Session, how: &mut Supervise<'_>) -> Result<(i32, Option<Cause>), CannotStart> {
     let run = session.run.clone();
-    let Some((command, words)) = session
-        .facts
+    let facts = &session.facts;
+    let placed = facts
         .command
         .as_ref()
-        .and_then(|c| Some((c, command::argv(c)?)))
-    else {
+        .map(|command| command::placed(command, &run, facts));
+    let Some((command, words)) = placed.and_then(|c| command::argv(&c).map(|words| (c, words))) else {
         return Ok((0, None));
     };
     session
         .log
-        .line(format_args!("Starting run process: {}", hook::shown(command)));
+        .line(format_args!("Starting run process: {}", hook::shown(&command)));
     let env = environment::of_run(&run, &session.facts, &how.caller);
     let stdin = if how.stdin { Stdio::inherit() } else { Stdio::null() };
     let mut child = hook::start(&run, &words, &env, stdin)?;

@@ -1,3 +1,4 @@
 //! Runs from making to finalizing, through the library and through `gage exec` and `gage worker`.
 
+mod again;
 mod life;

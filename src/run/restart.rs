@@ -1,0 +1,107 @@
+//! Starting a run again in place: same id, same directory, and, if wanted, new flags or the project's source code.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::error::During;
+use super::facts::Facts;
+use super::log::Log;
+use super::manifest::{self, FileEvent, FileKind};
+use super::stage::{Staging, stage};
+use super::status::{self, Status};
+use super::{Run, RunError, RunSpec, configure, meta, tree, user};
+
+/// Makes a run ready to be supervised again with what `spec` says: its flags, command, environment and label, and
+/// the attributes it names. `staging` copies the source code anew; without it the run keeps its own, with the
+/// flags applied. A running run is refused. Gives warnings for the user.
+pub fn prepare(run: &Run, spec: &RunSpec, staging: Option<&Staging<'_>>) -> Result<Vec<String>, RunError> {
+    if status::of(run) == Status::Running {
+        return Err(RunError::Running(run.id().to_string()));
+    }
+    let write = |name: &str, text: String| {
+        let path = run.meta(name);
+        meta::write(&path, text.as_bytes()).during("write", &path)
+    };
+    // Reading first: a run that cannot be read is not to be written over.
+    Facts::read(run)?;
+    write("opdef.json", meta::json_text(&spec.opdef))?;
+    write("config.json", meta::json_text(&spec.flags))?;
+    write("proc/cmd.json", meta::json_text(&spec.command))?;
+    write("proc/env.json", meta::json_text(&spec.env))?;
+    if !spec.attrs.is_empty() {
+        let sys = run.meta("sys");
+        std::fs::create_dir_all(&sys).during("make directory", &sys)?;
+    }
+    for (name, value) in &spec.attrs {
+        write(&format!("sys/{name}.json"), meta::json_text(value))?;
+    }
+    rename(run, spec)?;
+    let mut log = Log::open(&run.meta("log/runner"));
+    log.line("Starting again: writing meta opdef, config, proc cmd, proc env");
+    drop(log);
+    match staging {
+        Some(staging) => stage(run, staging),
+        None if !run.meta("staged").exists() => Err(RunError::NotStaged(run.id().to_string())),
+        None => configure_again(run, spec).map(|()| Vec::new()),
+    }
+}
+
+fn rename(run: &Run, spec: &RunSpec) -> Result<(), RunError> {
+    let attrs = user::read(run);
+    let mut changes = user::Changes::new();
+    if attrs.label != spec.label {
+        changes = changes.label(spec.label.as_deref().unwrap_or_default());
+    }
+    for tag in spec.tags.iter().filter(|tag| !attrs.tags.contains(tag)) {
+        changes = changes.tag(tag);
+    }
+    if let Some(comment) = &spec.comment {
+        changes = changes.comment(comment);
+    }
+    user::apply(run, &changes)
+}
+
+/// Applies the flags to the run's own copies.
+fn configure_again(run: &Run, spec: &RunSpec) -> Result<(), RunError> {
+    if !configure::is_wanted(&spec.opdef) {
+        return Ok(());
+    }
+    let dir = run.dir();
+    if !dir.is_dir() {
+        return Err(RunError::NoRunDir(dir));
+    }
+    let mut entries = manifest::read(run);
+    let source = entries.iter().filter(|e| e.kind == FileKind::Source);
+    let paths: Vec<PathBuf> = source.map(|e| e.path.clone()).collect();
+    let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let applied = configure::of_directory(&spec.opdef, &spec.flags, &dir, &paths)?;
+    let mut log = Log::open(&run.meta("log/runner"));
+    log.line("Applying configuration (see log/patched)");
+    for warning in &applied.warnings {
+        log.line(format_args!("WARNING: {warning}"));
+    }
+    if applied.changed.is_empty() {
+        return Ok(());
+    }
+    let mut events = Vec::new();
+    let mut digests: BTreeMap<&Path, String> = BTreeMap::new();
+    for (path, content) in &applied.changed {
+        let full = dir.join(path);
+        let about = configure::replace(&full, content).during("write", &full)?;
+        let modified = tree::modified_us(&about);
+        manifest::file_event(&mut events, FileEvent::Modified, FileKind::Source, modified, path);
+        digests.insert(path, tree::digest_of(content));
+    }
+    for entry in &mut entries {
+        if let Some(digest) = digests.get(entry.path.as_path()) {
+            entry.digest.clone_from(digest);
+        }
+    }
+    let write = |name: &str, text: &[u8]| {
+        let path = run.meta(name);
+        meta::write(&path, text).during("write", &path)
+    };
+    write("log/patched", applied.patch.as_bytes())?;
+    write("manifest", &manifest::format(&entries))?;
+    manifest::append(run, "log/files", &events).during("write", &run.meta("log/files"))
+}
