@@ -84,6 +84,12 @@ pub fn read(file_name: &str, text: &str) -> Result<Vec<(String, Value)>, ConfigE
     Ok(tree::leaves(&entries))
 }
 
+/// True if the file has the key, of a value or of a list or map of values.
+pub fn has(file_name: &str, text: &str, key: &str) -> Result<bool, ConfigError> {
+    let entries = entries(kind(file_name).ok_or(ConfigError::Unsupported)?, split_mark(text).1)?;
+    Ok(tree::find(&entries, key).is_some_and(|node| node.kind != tree::Kind::Other))
+}
+
 /// The text with the values of keys replaced; `None` if that changes nothing. Keys that the file does not have are
 /// left out.
 pub fn rewrite(file_name: &str, text: &str, values: &FlagValues) -> Result<Option<String>, ConfigError> {

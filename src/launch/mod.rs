@@ -6,6 +6,7 @@ mod commit;
 mod prepare;
 mod single;
 mod source;
+mod undelivered;
 
 pub use choose::{ChooseError, Chosen, GRID, Wish, choose};
 pub use commit::vcs_commit;

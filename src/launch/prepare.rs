@@ -5,7 +5,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use super::{ChooseError, Chosen, Wish, choose};
+use super::{ChooseError, Chosen, Wish, choose, undelivered};
 use crate::flags::{self, Assignments, FlagError, FlagValues, Resolved};
 use crate::project::OpDef;
 
@@ -43,7 +43,8 @@ pub fn prepare(
     let mut warnings: Vec<String> = Vec::new();
     for row in file_rows(given, cwd)? {
         let resolved = flags::resolve(&op.name, &op.flags, given, &row, force, cwd)?;
-        for warning in &resolved.warnings {
+        let undelivered = undelivered::warnings(&op, &resolved.values);
+        for warning in resolved.warnings.iter().chain(&undelivered) {
             if !warnings.contains(warning) {
                 warnings.push(warning.clone());
             }

@@ -58,6 +58,12 @@ pub fn read(text: &str, scope: &Scope) -> Result<Vec<(String, Value)>, ConfigErr
     Ok(tree::leaves(&entries(super::split_mark(text).1, scope)?))
 }
 
+/// True if the scope has the key, of a value or of a list or dict of values.
+pub fn has(text: &str, scope: &Scope, key: &str) -> Result<bool, ConfigError> {
+    let entries = entries(super::split_mark(text).1, scope)?;
+    Ok(tree::find(&entries, key).is_some_and(|node| node.kind != Kind::Other))
+}
+
 /// The script with the values of keys replaced; `None` if that changes nothing. Names that the scope does not have
 /// are left out.
 pub fn rewrite(text: &str, values: &FlagValues, scope: &Scope) -> Result<Option<String>, ConfigError> {
