@@ -19,8 +19,20 @@ fn main() {
     command("10 000 runs: first listing, no index", &small, &["runs"], 1500.0, 1);
     settle(&small);
     command("10 000 runs: gage runs", &small, &["runs"], 35.0, 9);
-    command("10 000 runs: gage runs --all --json", &small, &["runs", "--all", "--json"], 150.0, 5);
-    command("10 000 runs: gage compare --csv -", &small, &["compare", "--csv", "-"], 150.0, 5);
+    command(
+        "10 000 runs: gage runs --all --json",
+        &small,
+        &["runs", "--all", "--json"],
+        150.0,
+        5,
+    );
+    command(
+        "10 000 runs: gage compare --csv -",
+        &small,
+        &["compare", "--csv", "-"],
+        150.0,
+        5,
+    );
     let large = dir.path().join("large");
     make_runs(&large.join("runs"), 100_000);
     command("100 000 runs: first listing, no index", &large, &["runs"], 15_000.0, 1);
@@ -74,7 +86,9 @@ fn make_runs(home: &Path, count: usize) {
     let shared = home.join(".shared");
     let text = |name: &str, text: &str| {
         let path = shared.join(name);
-        fs::create_dir_all(&shared).and_then(|()| fs::write(&path, text)).expect("space for runs");
+        fs::create_dir_all(&shared)
+            .and_then(|()| fs::write(&path, text))
+            .expect("space for runs");
     };
     for number in 0..count {
         // A file has at most 65 000 names.
@@ -82,10 +96,19 @@ fn make_runs(home: &Path, count: usize) {
             let _ = fs::remove_dir_all(&shared);
             text("opref", "1 bench train.py");
             text("__schema__", "1");
-            text("cmd.json", "[\n  \"python\",\n  \"train.py\",\n  \"--lr\",\n  \"0.1\"\n]");
+            text(
+                "cmd.json",
+                "[\n  \"python\",\n  \"train.py\",\n  \"--lr\",\n  \"0.1\"\n]",
+            );
             text("env.json", "{}");
             text("exit", "0");
-            text("opdef.json", &format!("{{\n  \"name\": \"train.py\",\n  \"description\": \"{}\"\n}}", "x".repeat(2000)));
+            text(
+                "opdef.json",
+                &format!(
+                    "{{\n  \"name\": \"train.py\",\n  \"description\": \"{}\"\n}}",
+                    "x".repeat(2000)
+                ),
+            );
             text("digest.json", "\"20084a5dd8ba3d45d1d4991c6476c20a\"");
             text("project", "file:/home/someone/project");
             text("train.py", "print('loss: 0.5')\n");
@@ -120,10 +143,15 @@ fn make_run(home: &Path, shared: &Path, number: usize) {
         let lr = 1.0 / (1.0 + number as f64);
         fs::write(
             meta.join("config.json"),
-            format!("{{\n  \"act\": \"relu\",\n  \"layers\": {},\n  \"lr\": {lr}\n}}", number % 8),
+            format!(
+                "{{\n  \"act\": \"relu\",\n  \"layers\": {},\n  \"lr\": {lr}\n}}",
+                number % 8
+            ),
         )?;
         let label = format!("act=relu layers={} lr={lr}", number % 8);
-        let change = format!("{{\n  \"author\": \"me\",\n  \"delete\": [],\n  \"set\": {{\n    \"label\": \"{label}\"\n  }},\n  \"timestamp\": {time}\n}}");
+        let change = format!(
+            "{{\n  \"author\": \"me\",\n  \"delete\": [],\n  \"set\": {{\n    \"label\": \"{label}\"\n  }},\n  \"timestamp\": {time}\n}}"
+        );
         fs::write(home.join(format!("{id}.user/{time:016x}-1-0.json")), change)?;
         let mut writer = Writer::new(meta.join("scalars"));
         for step in 0..3 {

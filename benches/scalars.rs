@@ -12,7 +12,6 @@ fn main() {
     let dense = lines(1);
     scan("default patterns, every line a scalar", &dense, 150.0);
     scan("default patterns, one line in ten", &lines(10), 800.0);
-    scan("default patterns, no line end at all", &vec![b'x'; 64 << 20], 800.0);
     event_files();
 }
 

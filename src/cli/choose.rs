@@ -35,21 +35,31 @@ pub fn matching(context: &Context, filters: &FilterArgs, command: &str) -> Resul
 
 /// The same, of a given store.
 pub fn list(store: &Store, filters: &FilterArgs, command: &str) -> Result<Vec<RunRow>, Failure> {
-    listed(store, store.list(&filters.filter(command)?))
+    listed(store, store.list(&filters.filter(command)?)).map(|(rows, _)| rows)
+}
+
+/// The newest of the runs that the filters keep, without their scalars, and how many these are in all.
+pub fn newest(
+    store: &Store,
+    filters: &FilterArgs,
+    limit: usize,
+    command: &str,
+) -> Result<(Vec<RunRow>, usize), Failure> {
+    listed(store, store.newest(&filters.filter(command)?, limit))
 }
 
 /// Deleted runs that the filters keep.
 pub fn list_deleted(store: &Store, filters: &FilterArgs, command: &str) -> Result<Vec<RunRow>, Failure> {
-    listed(store, store.list_deleted(&filters.filter(command)?))
+    listed(store, store.list_deleted(&filters.filter(command)?)).map(|(rows, _)| rows)
 }
 
-fn listed(store: &Store, found: std::io::Result<Listing>) -> Result<Vec<RunRow>, Failure> {
+fn listed(store: &Store, found: std::io::Result<Listing>) -> Result<(Vec<RunRow>, usize), Failure> {
     let failed = |e| Failure::new(format!("cannot read {}: {}", store.home().display(), reason(&e)));
     let listing = found.map_err(failed)?;
     for warning in &listing.warnings {
         eprint_line(&format!("WARNING: {warning}"));
     }
-    Ok(listing.rows)
+    Ok((listing.rows, listing.total))
 }
 
 /// What `words` name among `rows`, in list order; all of them without words.

@@ -70,19 +70,20 @@ pub fn run(args: ListArgs, context: &Context) -> CommandResult {
         Some(path) => archive(context, path)?,
         None => context.runs_store()?,
     };
-    let rows = if args.deleted {
-        choose::list_deleted(&store, &args.filters, "gage runs")?
-    } else {
-        choose::list(&store, &args.filters, "gage runs")?
-    };
-    let total = rows.len();
     let limit = match args.limit {
         Some(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
         None if args.all => usize::MAX,
         None if args.json => usize::MAX,
         None => PAGE * (1 + usize::from(args.more)),
     };
-    let rows = &rows[..total.min(limit)];
+    let (rows, total) = if args.deleted {
+        counted(choose::list_deleted(&store, &args.filters, "gage runs")?)
+    } else if args.json || args.verbose {
+        counted(choose::list(&store, &args.filters, "gage runs")?)
+    } else {
+        choose::newest(&store, &args.filters, limit, "gage runs")?
+    };
+    let rows = &rows[..rows.len().min(limit)];
     if args.json {
         print_bytes(&json::runs(rows));
         return Ok(0);
@@ -95,6 +96,11 @@ pub fn run(args: ListArgs, context: &Context) -> CommandResult {
         ));
     }
     Ok(0)
+}
+
+fn counted(rows: Vec<RunRow>) -> (Vec<RunRow>, usize) {
+    let total = rows.len();
+    (rows, total)
 }
 
 fn archive(context: &Context, path: &std::path::Path) -> Result<Store, Failure> {

@@ -96,19 +96,17 @@ impl Patterns {
 
     /// The report of `--test-output-scalars` on one line: the line, then what each pattern captures and sets.
     pub fn test(&self, line: &[u8]) -> String {
-        let default;
-        let patterns = match &self.0 {
-            Kind::Custom(patterns) => patterns,
-            Kind::Default { .. } => {
-                default = DEFAULT
-                    .map(custom::Pattern::default_scalars)
+        match &self.0 {
+            Kind::Custom(patterns) => show::report(line, patterns, |_| true, Find::Numbers),
+            Kind::Default { flags } => {
+                let patterns: Vec<_> = DEFAULT
                     .into_iter()
-                    .flatten()
+                    .filter_map(custom::Pattern::default_scalars)
                     .collect();
-                &default
+                let is_no_flag = |line: &[u8]| default_line(line).is_none_or(|found| !flags.contains(found.key));
+                show::report(line, &patterns, is_no_flag, Find::Numbers)
             }
-        };
-        show::report(line, patterns, Find::Numbers)
+        }
     }
 }
 
@@ -218,10 +216,10 @@ impl Attributes {
     /// The report of `--test-output-attrs` on one line.
     pub fn test(&self, line: &[u8]) -> String {
         match &self.0 {
-            AttributesKind::Custom(patterns) => show::report(line, patterns, Find::Texts),
+            AttributesKind::Custom(patterns) => show::report(line, patterns, |_| true, Find::Texts),
             AttributesKind::Default => {
                 let pattern = custom::Pattern::default_attributes();
-                show::report(line, pattern.as_slice(), Find::Texts)
+                show::report(line, pattern.as_slice(), |_| true, Find::Texts)
             }
         }
     }

@@ -3,14 +3,15 @@
 use super::custom::{Find, Pattern};
 use crate::scalars::{ansi, number};
 
-/// The line, then indented each pattern with its captures and what they set. Ends with a line end.
-pub fn report(line: &[u8], patterns: &[Pattern], find: Find) -> String {
+/// The line, then indented each pattern with its captures and what they set. Ends with a line end. A line that does
+/// not count shows no captures.
+pub fn report(line: &[u8], patterns: &[Pattern], counts: impl Fn(&[u8]) -> bool, find: Find) -> String {
     let mut plain = Vec::new();
     ansi::strip(line, &mut plain);
     let mut out = format!("{}\n", String::from_utf8_lossy(&plain));
     for pattern in patterns {
         let matches = pattern.matches(&plain);
-        if matches.is_empty() {
+        if matches.is_empty() || !counts(&plain) {
             out.push_str(&format!("  '{}': <no matches>\n", pattern.text));
             continue;
         }
@@ -56,7 +57,8 @@ mod tests {
 
     #[test]
     fn shows_captures_and_values() {
-        let (patterns, _) = Patterns::new(None, []).unwrap();
+        let (patterns, _) = Patterns::new(None, ["lr"]).unwrap();
+        assert_eq!(patterns.test(b"lr: 0.1").matches("<no matches>").count(), 2);
         assert_eq!(
             patterns.test(b"\x1b[1mloss\x1b[0m: 1.5"),
             r"loss: 1.5
