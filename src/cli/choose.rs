@@ -28,38 +28,38 @@ impl Context {
     }
 }
 
-/// All runs that the filters keep, newest first.
+/// All runs that the filters keep, newest first, without their scalars.
 pub fn matching(context: &Context, filters: &FilterArgs, command: &str) -> Result<Vec<RunRow>, Failure> {
     list(&context.runs_store()?, filters, command)
 }
 
 /// The same, of a given store.
 pub fn list(store: &Store, filters: &FilterArgs, command: &str) -> Result<Vec<RunRow>, Failure> {
-    listed(store, store.list(&filters.filter(command)?)).map(|(rows, _)| rows)
+    Ok(newest(store, filters, usize::MAX, command)?.rows)
 }
 
-/// The newest of the runs that the filters keep, without their scalars, and how many these are in all.
-pub fn newest(
-    store: &Store,
-    filters: &FilterArgs,
-    limit: usize,
-    command: &str,
-) -> Result<(Vec<RunRow>, usize), Failure> {
+/// The newest runs that the filters keep, and how many there are in all.
+pub fn newest(store: &Store, filters: &FilterArgs, limit: usize, command: &str) -> Result<Listing, Failure> {
     listed(store, store.newest(&filters.filter(command)?, limit))
+}
+
+/// All runs that the filters keep, newest first, with their scalars.
+pub fn with_scalars(store: &Store, filters: &FilterArgs, command: &str) -> Result<Listing, Failure> {
+    listed(store, store.list(&filters.filter(command)?))
 }
 
 /// Deleted runs that the filters keep.
 pub fn list_deleted(store: &Store, filters: &FilterArgs, command: &str) -> Result<Vec<RunRow>, Failure> {
-    listed(store, store.list_deleted(&filters.filter(command)?)).map(|(rows, _)| rows)
+    Ok(listed(store, store.list_deleted(&filters.filter(command)?))?.rows)
 }
 
-fn listed(store: &Store, found: std::io::Result<Listing>) -> Result<(Vec<RunRow>, usize), Failure> {
+fn listed(store: &Store, found: std::io::Result<Listing>) -> Result<Listing, Failure> {
     let failed = |e| Failure::new(format!("cannot read {}: {}", store.home().display(), reason(&e)));
     let listing = found.map_err(failed)?;
     for warning in &listing.warnings {
         eprint_line(&format!("WARNING: {warning}"));
     }
-    Ok((listing.rows, listing.total))
+    Ok(listing)
 }
 
 /// What `words` name among `rows`, in list order; all of them without words.
@@ -86,20 +86,22 @@ pub fn named_or_newest(
     words: &[String],
     command: &str,
 ) -> Result<Vec<RunRow>, Failure> {
-    let mut rows = matching(context, filters, command)?;
     if words.is_empty() {
-        rows.truncate(1);
-        return Ok(rows);
+        return Ok(newest(&context.runs_store()?, filters, 1, command)?.rows);
     }
+    let rows = matching(context, filters, command)?;
     named(rows, words, context, command)
 }
 
 /// One run: the one that `word` names after the filters, or the newest.
 pub fn one(context: &Context, filters: &FilterArgs, word: Option<&str>, command: &str) -> Result<RunRow, Failure> {
-    let words: Vec<String> = word.into_iter().map(str::to_string).collect();
-    let mut rows = named_or_newest(context, filters, &words, command)?;
+    let Some(word) = word else {
+        let mut listing = newest(&context.runs_store()?, filters, 1, command)?;
+        return listing.rows.pop().ok_or_else(none);
+    };
+    let rows = matching(context, filters, command)?;
+    let mut rows = named(rows, &[word.to_string()], context, command)?;
     if rows.len() > 1 {
-        let word = word.unwrap_or_default();
         return Err(ambiguous(word, &rows.iter().collect::<Vec<_>>(), context));
     }
     rows.pop().ok_or_else(none)

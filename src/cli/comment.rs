@@ -92,9 +92,7 @@ pub fn run(args: CommentArgs, context: &Context) -> CommandResult {
     changing::confirmed(context, &rows, args.yes, heading, "Continue", Yes)?;
     changing::each(&rows, "Added comment to {} run(s)", |_| {
         let mut changes = Changes::new();
-        if let Some(user) = &args.user {
-            changes.author.clone_from(user);
-        }
+        changes.author = args.user.clone().unwrap_or_else(author);
         changes.comment(text)
     })
 }
@@ -128,6 +126,13 @@ fn listed(row: &RunRow, context: &Context) -> String {
         out.push('\n');
     }
     out
+}
+
+/// `USER@HOST`.
+fn author() -> String {
+    let attrs = crate::run::system_attrs();
+    let text = |name: &str| attrs.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_string();
+    format!("{}@{}", text("user"), text("host"))
 }
 
 /// What the user's editor makes of `text`; lines that begin with `#` are left out.

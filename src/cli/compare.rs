@@ -133,7 +133,7 @@ pub fn run(args: CompareArgs, context: &Context) -> CommandResult {
         (_, Some(column)) => Some((ColSpec::parse(column)?, -1.0)),
         _ => None,
     };
-    let mut rows = choose::matching(context, &args.filters, "gage compare")?;
+    let mut rows = choose::with_scalars(&context.runs_store()?, &args.filters, "gage compare")?.rows;
     if args.runs.is_empty() && !args.include_batch {
         rows.retain(|row| !row.batch);
     }

@@ -6,11 +6,12 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use super::filters::FilterArgs;
-use super::{CommandResult, Context, choose, print};
+use super::{CommandResult, Context, choose, eprint_line, print};
 use crate::flags::{FlagValues, Value};
 use crate::report::info::{self, More};
 use crate::report::{Screen, json as shapes};
 use crate::run::meta;
+use crate::scalars;
 use crate::store::RunRow;
 
 /// System attributes with a line or a section of their own, or of no use to a reader.
@@ -56,7 +57,12 @@ pub struct InfoArgs {
 }
 
 pub fn run(args: InfoArgs, context: &Context) -> CommandResult {
-    let row = choose::one(context, &args.filters, args.run.as_deref(), "gage show")?;
+    let mut row = choose::one(context, &args.filters, args.run.as_deref(), "gage show")?;
+    let (scalars, warnings) = scalars::of_run(&row.run.dir(), &row.run.meta(""));
+    row.scalars = scalars;
+    for warning in warnings {
+        eprint_line(&format!("WARNING: {warning}"));
+    }
     let mut all = more(&row);
     all.comments = args.comments;
     all.all_scalars = args.all_scalars;

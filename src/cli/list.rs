@@ -13,6 +13,8 @@ use crate::store::{RunRow, Store};
 /// Runs shown unless more are asked for.
 const PAGE: usize = 20;
 
+const COMMAND: &str = "gage runs";
+
 /// List runs, newest first
 #[derive(Args)]
 #[command(after_help = "\
@@ -72,23 +74,17 @@ pub fn run(args: ListArgs, context: &Context) -> CommandResult {
     };
     let limit = match args.limit {
         Some(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
-        None if args.all => usize::MAX,
-        None if args.json => usize::MAX,
+        // A program that reads a list wants all of it.
+        None if args.all || args.json => usize::MAX,
         None => PAGE * (1 + usize::from(args.more)),
     };
-    let (rows, total) = if args.deleted {
-        counted(choose::list_deleted(&store, &args.filters, "gage runs")?)
-    } else if args.json || args.verbose {
-        counted(choose::list(&store, &args.filters, "gage runs")?)
-    } else {
-        choose::newest(&store, &args.filters, limit, "gage runs")?
-    };
-    let rows = &rows[..rows.len().min(limit)];
+    let (mut rows, total) = found(&store, &args, limit)?;
+    rows.truncate(limit);
     if args.json {
-        print_bytes(&json::runs(rows));
+        print_bytes(&json::runs(&rows));
         return Ok(0);
     }
-    print(&text(rows, &args, context));
+    print(&text(&rows, &args, context));
     if rows.len() < total && args.limit.is_none() {
         eprint_line(&format!(
             "Showing the first {} runs ({total} total) - use --all to show all or -m to show more",
@@ -98,9 +94,19 @@ pub fn run(args: ListArgs, context: &Context) -> CommandResult {
     Ok(0)
 }
 
-fn counted(rows: Vec<RunRow>) -> (Vec<RunRow>, usize) {
-    let total = rows.len();
-    (rows, total)
+/// The rows to show and how many there are. Scalars are read only for those forms that show them.
+fn found(store: &Store, args: &ListArgs, limit: usize) -> Result<(Vec<RunRow>, usize), Failure> {
+    if args.deleted {
+        let rows = choose::list_deleted(store, &args.filters, COMMAND)?;
+        let total = rows.len();
+        return Ok((rows, total));
+    }
+    let listing = if args.json || args.verbose {
+        choose::with_scalars(store, &args.filters, COMMAND)?
+    } else {
+        choose::newest(store, &args.filters, limit, COMMAND)?
+    };
+    Ok((listing.rows, listing.total))
 }
 
 fn archive(context: &Context, path: &std::path::Path) -> Result<Store, Failure> {

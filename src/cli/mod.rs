@@ -13,6 +13,7 @@ mod compare;
 mod completion;
 mod confirm;
 mod delete;
+mod diff;
 mod exec;
 mod failure;
 mod filters;
@@ -20,7 +21,9 @@ mod help;
 mod info;
 mod label;
 mod list;
+mod ls;
 mod mark;
+mod open;
 mod operations;
 mod optimizers;
 mod purge;
@@ -30,6 +33,7 @@ mod select;
 mod stop;
 mod study;
 mod tag;
+mod tensorboard;
 mod watch;
 mod worker;
 
@@ -78,7 +82,10 @@ enum Command {
     List(list::ListArgs),
     #[command(name = "show", visible_alias = "info")]
     Show(info::InfoArgs),
+    Ls(ls::LsArgs),
     Cat(cat::CatArgs),
+    Open(open::OpenArgs),
+    Diff(diff::DiffArgs),
     Compare(compare::CompareArgs),
     Select(select::SelectArgs),
     Watch(watch::WatchArgs),
@@ -91,6 +98,7 @@ enum Command {
     Delete(delete::DeleteArgs),
     Restore(restore::RestoreArgs),
     Purge(purge::PurgeArgs),
+    Tensorboard(tensorboard::TensorboardArgs),
     Optimizers(optimizers::OptimizersArgs),
     Completion(completion::CompletionArgs),
     Study(study::StudyArgs),
@@ -108,7 +116,10 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Check(args) => check::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => info::run(args, context),
+        Command::Ls(args) => ls::run(args, context),
         Command::Cat(args) => cat::run(args, context),
+        Command::Open(args) => open::run(args, context),
+        Command::Diff(args) => diff::run(args, context),
         Command::Compare(args) => compare::run(args, context),
         Command::Select(args) => select::run(args, context),
         Command::Watch(args) => watch::run(args, context),
@@ -120,6 +131,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Delete(args) => delete::run(args, context),
         Command::Restore(args) => restore::run(args, context),
         Command::Purge(args) => purge::run(args, context),
+        Command::Tensorboard(args) => tensorboard::run(args, context),
         Command::Optimizers(args) => optimizers::run(args),
         Command::Completion(args) => completion::run(args, context),
         Command::Study(args) => study::run(args),

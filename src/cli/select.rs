@@ -56,7 +56,7 @@ pub fn run(args: SelectArgs, context: &Context) -> CommandResult {
         (None, None) => None,
     };
     let several = args.all || !args.runs.is_empty() && best.is_none();
-    let rows = choose::matching(context, &args.filters, "gage select")?;
+    let rows = choose::with_scalars(&context.runs_store()?, &args.filters, "gage select")?.rows;
     let mut rows = choose::named(rows, &args.runs, context, "gage select")?;
     if let Some((column, sign)) = best {
         rows = sorted(rows, &column, sign);
