@@ -3,6 +3,7 @@
 
 mod choose;
 mod commit;
+mod needed;
 mod prepare;
 mod single;
 mod source;
@@ -10,6 +11,7 @@ mod undelivered;
 
 pub use choose::{ChooseError, Chosen, GRID, Wish, choose};
 pub use commit::vcs_commit;
+pub use needed::{matching, same};
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use single::{LaunchError, Single, attributes, make, seed};
 pub use source::{SourceError, template};
