@@ -45,11 +45,24 @@ mod tests {
 
     #[test]
     fn values_are_the_same_after_reading_them_back() {
-        let a = values(&[("x", Value::Int(1)), ("n", Value::Null), ("f", Value::Function("[0:1]".into()))]);
+        let a = values(&[
+            ("x", Value::Int(1)),
+            ("n", Value::Null),
+            ("f", Value::Function("[0:1]".into())),
+        ]);
         let b = values(&[("x", Value::Float(1.0)), ("f", Value::Text("[0:1]".into()))]);
         assert!(same(&a, &b));
-        assert!(same(&values(&[("x", Value::Float(f64::NAN))]), &values(&[("x", Value::Text("nan".into()))])));
-        assert!(!same(&a, &values(&[("x", Value::Int(2)), ("f", Value::Text("[0:1]".into()))])));
-        assert!(!same(&values(&[("x", Value::Text("1".into()))]), &values(&[("x", Value::Int(1))])));
+        assert!(same(
+            &values(&[("x", Value::Float(f64::NAN))]),
+            &values(&[("x", Value::Text("nan".into()))])
+        ));
+        assert!(!same(
+            &a,
+            &values(&[("x", Value::Int(2)), ("f", Value::Text("[0:1]".into()))])
+        ));
+        assert!(!same(
+            &values(&[("x", Value::Text("1".into()))]),
+            &values(&[("x", Value::Int(1))])
+        ));
     }
 }

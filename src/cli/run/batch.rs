@@ -1,12 +1,20 @@
 //! A batch from the command line: the question before it, trials shown or saved instead of run.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use nix::libc::{SIGHUP, SIGINT, SIGTERM};
+
 use super::{RunArgs, confirmed, single};
-use crate::batch::{self, BatchSpec, preview, trials_table};
+use crate::batch::report::Plain;
+use crate::batch::trials::Making;
+use crate::batch::{self, BatchSpec, Plan, preview, trials_table};
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print};
+use crate::flags::FlagValues;
 use crate::launch::{self, Chosen, GRID, Prepared};
 use crate::project::{OpDef, Project};
+use crate::run::compose::{Naming, compose};
+use crate::run::{Caller, RunSpec, Staging, StopFlag};
 
 pub fn run(args: &RunArgs, prepared: &Prepared, project: &Project, home: &Path, context: &Context) -> CommandResult {
     let chosen = prepared.optimizer.as_ref().expect("a batch has an optimizer");
@@ -27,8 +35,7 @@ pub fn run(args: &RunArgs, prepared: &Prepared, project: &Project, home: &Path, 
     if !args.yes && !confirmed(&preview::text(&plan, verb))? {
         return Ok(0);
     }
-    let _ = home;
-    Err(Failure::new("batches cannot be carried out by this build"))
+    carry_out(args, prepared, &plan, home)
 }
 
 fn spec(args: &RunArgs, prepared: &Prepared, chosen: &Chosen, project: &Project) -> Result<BatchSpec, Failure> {
@@ -56,4 +63,70 @@ fn program(chosen: &Chosen, project: &Project) -> Result<Option<OpDef>, Failure>
         return Ok(None);
     }
     Ok(Some(project.operation(Some(&chosen.name))?))
+}
+
+/// Runs the batch to its end in this process.
+fn carry_out(args: &RunArgs, prepared: &Prepared, plan: &Plan, home: &Path) -> CommandResult {
+    let op = &prepared.op;
+    let (source, warnings) = launch::template(op, home)?;
+    single::warn(&warnings);
+    let program = plan.spec.program.as_ref();
+    let program_source = program.map(|op| launch::template(op, home)).transpose()?;
+    let stop = StopFlag::new()?;
+    stop.raise_on(&[SIGINT, SIGTERM, SIGHUP])?;
+    let staging = |source| Staging {
+        source,
+        dependencies: &[],
+        resolved: "",
+        caller: Caller::here(),
+        stop: Some(&stop),
+    };
+    let naming = single::naming(args);
+    let attrs = launch::attributes(op, &prepared.rows[0].user, plan.spec.seed, &source);
+    let trial = |values: &FlagValues| {
+        let (mut spec, _) = compose(op, values, &naming, &BTreeMap::new());
+        spec.env.extend(single::environment(args));
+        spec.attrs.clone_from(&attrs);
+        spec
+    };
+    let proto = trial(&prepared.rows[0].values);
+    let mut making = Making {
+        home: home.to_path_buf(),
+        gage: std::env::current_exe()?,
+        compose: Box::new(|values, _seed| trial(values)),
+        staging: staging(&source),
+        batch: batch_run(args, prepared, plan),
+        batch_staging: program_source.as_ref().map(|(source, _)| staging(source)),
+        proto,
+        keep_batch: args.keep_batch,
+    };
+    let outcome = batch::drive(plan, &mut making, &mut Plain::new(), &stop)?;
+    Ok(outcome.exit)
+}
+
+/// The run that the batch itself is.
+fn batch_run(args: &RunArgs, prepared: &Prepared, plan: &Plan) -> RunSpec {
+    let naming = Naming {
+        label: args.batch_label.clone(),
+        tags: args.batch_tags.clone(),
+        comment: args.batch_comment.clone(),
+    };
+    let op = plan.spec.program.clone().unwrap_or_else(|| OpDef {
+        exec: Default::default(),
+        ..prepared.op.clone()
+    });
+    let options = plan
+        .options
+        .iter()
+        .map(|(name, text)| (name.clone(), crate::flags::scalar::plain(text)));
+    let (spec, _) = compose(&op, &options.collect(), &naming, &BTreeMap::new());
+    RunSpec {
+        op_name: Some(plan.batch_name()),
+        label: args
+            .batch_label
+            .clone()
+            .or_else(|| Some(plan.default_label()))
+            .filter(|label| !label.is_empty()),
+        ..spec
+    }
 }
