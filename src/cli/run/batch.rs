@@ -86,7 +86,7 @@ fn carry_out(args: &RunArgs, prepared: &Prepared, plan: &Plan, home: &Path) -> C
     let trial = |values: &FlagValues| {
         let (mut spec, _) = compose(op, values, &naming, &BTreeMap::new());
         spec.env.extend(single::environment(args));
-        spec.attrs.clone_from(&attrs);
+        spec.attrs.extend(attrs.clone());
         spec
     };
     let proto = trial(&prepared.rows[0].values);
