@@ -165,6 +165,8 @@ Flags:
        Choices:  yes, no
 ";
     assert_eq!(gage(dir.path(), &["help", "fl.py"]), OUT(expected));
+    assert_eq!(gage(dir.path(), &["run", "fl.py", "-h"]), OUT(expected));
+    assert_eq!(gage(dir.path(), &["run", "fl.py", "--help-op"]), OUT(expected));
     let (json, _, _) = gage(dir.path(), &["help", "fl.py", "--json"]);
     let definition: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(definition["flags"]["lr"]["default"], 0.1);
@@ -205,4 +207,25 @@ fn check_says_where_things_are_and_compares_versions() {
 fn the_published_schema_is_current() {
     let schema = format!("{:#}\n", gage::project::json_schema());
     snapbox::assert_data_eq!(schema, snapbox::file!["../docs/gage-schema.json"].raw());
+}
+
+#[test]
+fn help_shows_a_model_and_a_project() {
+    let dir = project(&[(
+        "guild.yml",
+        "- model: m\n  description: The model\n  operations:\n    a: {main: guild.pass, description: First, flags: {x: 1}}\n    \
+         b: {main: guild.pass, exec: x}\n",
+    )]);
+    let expected = "Usage: gage run [OPTIONS] m:OPERATION [FLAG]...\n\nThe model\n\n\
+                    Use 'gage run OPERATION -h' for help on an operation.\n\nOperations of m:\n  m:a  First\n  m:b\n";
+    assert_eq!(gage(dir.path(), &["help", "m"]), OUT(expected));
+    assert_eq!(gage(dir.path(), &["run", "m:a", "--help-model"]), OUT(expected));
+    let all = "Usage: gage run [OPTIONS] OPERATION [FLAG]...\n\nOperations:\n\n  m:a  First\n      \
+               x  (default is 1)\n\n  m:b\n";
+    assert_eq!(gage(dir.path(), &["help"]), OUT(all));
+    let (_, error, _) = gage(dir.path(), &["run", "b", "--print-cmd"]);
+    assert!(
+        error.starts_with("WARNING: operation 'main' and 'exec' both specified, ignoring 'exec'\n"),
+        "{error}"
+    );
 }

@@ -9,7 +9,8 @@ use crate::batch::Plan;
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print, reason};
 use crate::flags::deliver;
 use crate::launch::Prepared;
-use crate::project::{self, Command, OpDef, source};
+use crate::project::{self, Command, OpDef, Project, source};
+use crate::report::help;
 use crate::run::compose::{Naming, compose};
 use crate::scalars::patterns::{Attributes, Patterns};
 
@@ -30,6 +31,23 @@ pub fn before_flags(args: &RunArgs, op: &OpDef, context: &Context) -> Result<Opt
         return test_lines(path, context, &warnings, |line| attributes.test(line)).map(Some);
     }
     Ok(None)
+}
+
+/// Help on the operation, or on the model it is in.
+pub fn help(args: &RunArgs, op: &OpDef, project: &Project) -> CommandResult {
+    let model = op.name.rsplit_once(':').map_or("", |(model, _)| model);
+    let model = project
+        .models
+        .iter()
+        .find(|m| m.name == model)
+        .cloned()
+        .unwrap_or_default();
+    print(&match (args.help_op, args.json) {
+        (true, false) => help::operation(op),
+        (true, true) => format!("{:#}\n", serde_json::to_value(op)?),
+        (false, _) => help::model(&model, &project.operations_of(&model)),
+    });
+    Ok(0)
 }
 
 /// Prints what the patterns make of each line.

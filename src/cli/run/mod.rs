@@ -18,6 +18,10 @@ pub fn run(args: RunArgs, context: &Context) -> CommandResult {
     args.check()?;
     let project = Project::open(&context.cwd)?;
     let op = project.operation(args.operation())?;
+    if args.help_op || args.help_model {
+        return look::help(&args, &op, &project);
+    }
+    single::warn(&op.warnings);
     if let Some(code) = look::before_flags(&args, &op, context)? {
         return Ok(code);
     }
