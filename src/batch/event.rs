@@ -74,11 +74,21 @@ pub struct Header {
     /// What is searched; `None` where an outside program proposes, and for a grid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub space: Option<SpaceSpec>,
+    /// The batch run stays, whatever becomes of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_batch: bool,
     /// Trials are staged, and started by others.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stage_trials: bool,
     /// Number of trials and slots that the optimizer is told, which live edits do not change.
     pub rules: Rules,
+}
+
+impl Header {
+    /// True where trials are proposed by a program of the project.
+    pub fn is_program(&self) -> bool {
+        self.optimizer != "+" && gage_optimizers::registry::find(&self.optimizer).is_none()
+    }
 }
 
 /// What the scheduler goes by.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::event::Event;
+use crate::run::meta;
 
 /// Version of the lines. A reader refuses later ones.
 pub const VERSION: u32 = 1;
@@ -87,10 +88,7 @@ impl Journal {
     /// Reads what is there, cuts off a torn last line, and goes on after it.
     pub fn open(path: &Path) -> Result<(Journal, Vec<Event>), JournalError> {
         let contents = read_contents(path)?;
-        let file = OpenOptions::new()
-            .append(true)
-            .open(path)
-            .map_err(|error| JournalError::io("write", path, error))?;
+        let file = meta::open_log(path).map_err(|error| JournalError::io("write", path, error))?;
         if file.metadata().is_ok_and(|m| m.len() > contents.length) {
             file.set_len(contents.length)
                 .map_err(|error| JournalError::io("write", path, error))?;

@@ -18,7 +18,9 @@ mod prior;
 mod program;
 mod proposer;
 pub mod record;
+pub mod replay;
 pub mod report;
+pub mod resume;
 pub mod scheduler;
 pub mod serve;
 mod signals;
@@ -27,7 +29,7 @@ pub mod space;
 pub mod trials;
 pub mod trials_table;
 
-pub use driver::{DriveError, Outcome, drive};
+pub use driver::{DriveError, Outcome, drive, go_on};
 pub use plan::{BatchSpec, Plan, PlanError, plan};
 pub use report::Report;
 pub use trials::Making;

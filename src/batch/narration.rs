@@ -10,6 +10,30 @@ pub const STOPPING: &str = "Stopping batch (pending trials can be started as nee
 pub const TRIAL_FAILED: &str = "Stopping batch because a trial failed (pending trials can be started as needed)";
 pub const DELETED: &str = "its run was deleted";
 
+/// What an earlier driver has left.
+#[derive(Debug, Default)]
+pub struct Left {
+    pub finished: u64,
+    /// Still running, and waited for.
+    pub adopted: u64,
+    /// Gone without a result, and run again.
+    pub lost: u64,
+    /// Yet to come, where that is known.
+    pub left: Option<u64>,
+}
+
+/// A batch is gone on with.
+pub fn resuming(id: &str, found: &Left) -> String {
+    let Left {
+        finished,
+        adopted,
+        lost,
+        ..
+    } = found;
+    let left = found.left.map(|left| format!(", {left} left")).unwrap_or_default();
+    format!("Resuming batch {id}: {finished} finished, {adopted} adopted, {lost} lost{left}")
+}
+
 /// A trial is about to start.
 pub fn begin(id: &str, op: &str, values: &FlagValues, stage: bool) -> String {
     let verb = if stage { "Staging" } else { "Running" };

@@ -281,6 +281,7 @@ impl Plan {
                 Proposes::Search { spec, .. } => Some(spec.clone()),
                 _ => None,
             },
+            keep_batch: false,
             stage_trials: self.spec.stage_trials,
             rules: Rules {
                 planned: self.planned,

@@ -30,6 +30,13 @@ pub struct Task<'a> {
     pub caller: Caller,
 }
 
+/// What is wanted of its next lines.
+enum Work {
+    Ask(Question),
+    /// They are known already: the program is started again.
+    Skip(u64),
+}
+
 /// What it has to say.
 pub enum Said {
     Answer(Answer),
@@ -39,7 +46,7 @@ pub enum Said {
 /// The program, started.
 pub struct Program {
     child: Arc<Mutex<Child>>,
-    questions: Option<Sender<Question>>,
+    questions: Option<Sender<Work>>,
     results: Option<Sender<String>>,
     objective: Objective,
     /// Ids of the runs by trial number.
@@ -109,7 +116,15 @@ impl Program {
     /// Asks for the next trial.
     pub fn ask(&mut self, question: Question) {
         if let Some(questions) = &self.questions {
-            let _ = questions.send(question);
+            let _ = questions.send(Work::Ask(question));
+        }
+    }
+
+    /// Passes over trials that are known from an earlier start of the program. It gets their results as well, so
+    /// that it can come to where it was.
+    pub fn skip(&mut self, count: u64) {
+        if let Some(questions) = &self.questions {
+            let _ = questions.send(Work::Skip(count));
         }
     }
 
@@ -197,7 +212,7 @@ fn pass_on(
 fn answer(
     trials: PipeReader,
     own_end: PipeWriter,
-    asked: &Receiver<Question>,
+    asked: &Receiver<Work>,
     child: &Mutex<Child>,
     reply: impl Fn(Answer),
 ) {
@@ -216,8 +231,16 @@ fn answer(
         });
         let mut lines = BufReader::new(trials).lines();
         let mut count = 0u64;
-        while let Ok(question) = asked.recv() {
-            let line = lines.find(|line| !line.as_ref().is_ok_and(|text| text.trim().is_empty()));
+        while let Ok(work) = asked.recv() {
+            let mut next = || lines.find(|line| !line.as_ref().is_ok_and(|text| text.trim().is_empty()));
+            let question = match work {
+                Work::Ask(question) => question,
+                Work::Skip(known) => {
+                    count += (0..known).map_while(|_| next()).count() as u64;
+                    continue;
+                }
+            };
+            let line = next();
             own_end.lock().expect("no thread panics with it").take();
             let proposed = match line {
                 Some(Ok(text)) => {

@@ -9,6 +9,7 @@ use super::event::{Event, Header};
 use super::history::Searcher;
 use super::plan::PlanError;
 use super::program::Program;
+use super::record::Record;
 use crate::flags::FlagValues;
 
 /// A question, as the scheduler asks it.
@@ -85,6 +86,19 @@ impl Proposer {
                 }
             }
             Proposer::Program(program) => program.learn(event),
+        }
+    }
+
+    /// Tells everything that happened before.
+    pub fn catch_up(&mut self, events: &[Event]) {
+        if let Proposer::Program(program) = self {
+            let proposed = events.iter().filter(|event| matches!(event, Event::Proposed(_)));
+            program.skip(proposed.count() as u64);
+        }
+        let mut record = Record::default();
+        for event in events {
+            record.apply(event);
+            self.learn(&record.settled(event.clone()));
         }
     }
 

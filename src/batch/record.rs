@@ -31,6 +31,8 @@ pub struct Record {
     pub scheduler: Scheduler,
     /// How the last driver left it, if it did so in good order.
     pub closed: Option<Reason>,
+    /// Trials whose objective is NaN or infinite.
+    pub not_finite: usize,
     /// A driver took over from another one.
     pub resumed: bool,
     /// Why the optimizer had nothing more to propose.
@@ -68,6 +70,17 @@ impl Record {
             self.note(number, event, before, after);
         }
         actions
+    }
+
+    /// What an event just applied means to those who learn from ends: an attempt lost once too often is the end of
+    /// its trial.
+    pub fn settled(&self, event: Event) -> Event {
+        if let Event::Lost { trial, .. } = &event
+            && let Some(ended) = self.trial(*trial).and_then(|t| t.ended.clone())
+        {
+            return Event::Ended(ended);
+        }
+        event
     }
 
     /// Keeps what an event says of its trial, if the scheduler accepted it.
@@ -120,6 +133,7 @@ impl Record {
     }
 
     fn end(&mut self, number: u64, ended: Ended) {
+        self.not_finite += usize::from(ended.objective.is_some_and(|v| !v.is_finite()));
         if let Some(trial) = self.trial_mut(number) {
             trial.ended = Some(ended);
         }
@@ -151,12 +165,6 @@ impl Record {
     /// Trial number of each run, every attempt at hand included.
     pub fn numbers(&self) -> BTreeMap<&str, u64> {
         self.trials().map(|(n, t)| (t.run.as_str(), n)).collect()
-    }
-
-    /// Completed trials whose objective is NaN or infinite.
-    pub fn not_finite(&self) -> usize {
-        let ended = self.trials().filter_map(|(_, t)| t.ended.as_ref());
-        ended.filter(|e| e.objective.is_some_and(|v| !v.is_finite())).count()
     }
 
     /// The completed trial with the smallest objective, the earliest of equals.

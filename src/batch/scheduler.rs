@@ -359,7 +359,7 @@ impl Scheduler {
         for (number, t) in self.trials.iter_mut().enumerate() {
             let trial = number as u64;
             match t.state {
-                State::Live { .. } | State::Unknown | State::Ready => {
+                State::Live { .. } | State::Unknown => {
                     t.state = State::Unknown;
                     self.unknown += 1;
                     out.push(Action::Look {
@@ -371,10 +371,10 @@ impl Scheduler {
                     trial,
                     attempt: t.attempt + 1,
                 }),
-                State::Asked | State::Done(_) => {}
+                // What waits for a slot was never handed to anybody.
+                State::Asked | State::Ready | State::Done(_) => {}
             }
         }
-        self.ready.clear();
         // Asked for again by `fill`. Asked trials are the last ones, as numbers are given out in order, apart
         // from trials given by hand, which keep theirs.
         while matches!(self.trials.last(), Some(t) if t.state == State::Asked) {

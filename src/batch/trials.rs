@@ -12,6 +12,9 @@ use super::objective::Objective;
 use crate::flags::FlagValues;
 use crate::run::{self, Run, RunError, RunSpec, Staging, meta, status};
 
+/// Where the proto's source code is kept, below the batch run's meta directory.
+pub const SOURCE: &str = "proto/source";
+
 /// Gives the run of a trial with these flags and this seed everything but its id.
 pub type Compose<'a> = Box<dyn FnMut(&FlagValues, u32) -> RunSpec + 'a>;
 
@@ -141,10 +144,12 @@ pub fn gone(trial: u64, attempt: u32, status: Status) -> Ended {
 /// Makes the batch run and its proto, staged.
 pub fn make_batch(making: &Making<'_>) -> Result<Run, RunError> {
     let batch = run::create(&making.home, &making.batch)?;
-    let made = run::create_proto(&batch, &making.proto).and_then(|()| match &making.batch_staging {
-        Some(staging) => run::stage(&batch, staging).map(drop),
-        None => Ok(()),
-    });
+    let made = run::create_proto(&batch, &making.proto)
+        .and_then(|()| making.staging.source.keep(&batch.meta(SOURCE)))
+        .and_then(|()| match &making.batch_staging {
+            Some(staging) => run::stage(&batch, staging).map(drop),
+            None => Ok(()),
+        });
     if let Err(error) = made {
         // Nothing half-made is left behind; the error at hand is the one to report.
         let _ = run::remove::delete_permanently(&batch);

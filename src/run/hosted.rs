@@ -21,6 +21,15 @@ pub struct Hosted {
 impl Hosted {
     /// Starts a run here; stages it, with no files, if it is not staged. `proc/lock` is this process.
     pub fn begin(run: &Run) -> Result<Hosted, RunError> {
+        Hosted::start(run, false)
+    }
+
+    /// Goes on with a run whose process is gone, or that was stopped: its start and output are kept.
+    pub fn go_on(run: &Run) -> Result<Hosted, RunError> {
+        Hosted::start(run, true)
+    }
+
+    fn start(run: &Run, go_on: bool) -> Result<Hosted, RunError> {
         let facts = Facts::read(run)?;
         if !run.meta("staged").exists() {
             stage::nothing(run)?;
@@ -29,7 +38,7 @@ impl Hosted {
         if !dir.is_dir() {
             return Err(RunError::NoRunDir(dir));
         }
-        let mut session = Session::begin(run, facts, false)?;
+        let mut session = Session::begin(run, facts, false, go_on)?;
         session.log.line("Starting run in this process");
         session.set_process(std::process::id() as i32);
         Ok(Hosted {

@@ -168,6 +168,16 @@ impl Output {
         })
     }
 
+    /// Opens the files of an earlier start, to go on after what they hold.
+    pub fn append(dir: &Path, name: &str) -> io::Result<Output> {
+        Ok(Output {
+            data: meta::open_log(&dir.join(name))?,
+            index: meta::open_log(&dir.join(format!("{name}.index")))?,
+            lines: Interleaver::default(),
+            failed: None,
+        })
+    }
+
     /// Takes bytes of a stream and writes what is ready. The first failure is given back, once; nothing is
     /// written after it, so that the output is what came before and the index fits it.
     pub fn push(&mut self, stream: Stream, bytes: &[u8], ms: u64) -> Option<String> {

@@ -25,8 +25,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Takes a staged run: nobody else can start it until it ends.
-    pub(crate) fn begin(run: &Run, facts: Facts, adopts: bool) -> Result<Session, RunError> {
+    /// Takes a staged run: nobody else can start it until it ends. With `go_on` a run that was started before keeps
+    /// its start and its output.
+    pub(crate) fn begin(run: &Run, facts: Facts, adopts: bool, go_on: bool) -> Result<Session, RunError> {
         if run.meta("lock.remote").exists() && !run.meta("proc/exit").exists() {
             return Err(RunError::Running(run.id().to_string()));
         }
@@ -34,6 +35,9 @@ impl Session {
         let opened = make_way(run).and_then(|()| {
             let started = run.meta("started");
             let dir = run.meta("output");
+            if go_on && started.exists() {
+                return Output::append(&dir, "40_run").during("write", &dir.join("40_run"));
+            }
             let output = Output::create(&dir, "40_run").during("write", &dir.join("40_run"))?;
             meta::write(&started, clock::timestamp().to_string().as_bytes()).during("write", &started)?;
             Ok(output)

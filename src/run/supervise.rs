@@ -70,7 +70,7 @@ pub fn supervise(run: &Run, how: &mut Supervise<'_>) -> Result<Exit, RunError> {
         // Refused by old kernels only: orphans are then found by their group and environment.
         how.adopt = nix::sys::prctl::set_child_subreaper(true).is_ok();
     }
-    let mut session = Session::begin(run, facts, how.adopt)?;
+    let mut session = Session::begin(run, facts, how.adopt, false)?;
     let executed = execute(&mut session, how);
     let (code, cause, not_started) = match executed {
         Ok((code, cause)) => (code, cause, None),

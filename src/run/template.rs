@@ -124,6 +124,22 @@ impl Template {
         Ok(template)
     }
 
+    /// Keeps copies of all files in a new directory, for runs that are made when the project may have changed.
+    pub fn keep(&self, dir: &Path) -> Result<(), RunError> {
+        fs::create_dir(dir).during("make directory", dir)?;
+        self.copy(dir, true, &BTreeMap::new()).map(drop)
+    }
+
+    /// The files that were kept in a directory, and the digest they had.
+    pub fn kept(dir: &Path, digest: &str) -> Result<Template, RunError> {
+        let mut problems = Vec::new();
+        let entries = tree::list(dir, &mut problems).during("read", dir)?;
+        let paths = entries.iter().map(|entry| entry.path.to_string_lossy().into_owned());
+        let mut template = Template::read(dir, &paths.collect::<Vec<_>>(), None, &[])?;
+        template.digest = digest.to_string();
+        Ok(template)
+    }
+
     /// MD5 over paths and contents, the run attribute `sourcecode_digest`.
     pub fn digest(&self) -> &str {
         &self.digest

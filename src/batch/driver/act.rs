@@ -1,0 +1,207 @@
+//! What the scheduler wishes for, carried out: asking, making, launching, and finding out what became of a run.
+
+use super::super::event::{Event, Proposed, Status};
+use super::super::history;
+use super::super::narration;
+use super::super::plan::Proposes;
+use super::super::proposer::{Answer, Nothing, Question, Values};
+use super::super::report::Level;
+use super::super::scheduler::Action;
+use super::super::trials::{self, Fate};
+use super::{DriveError, Driver};
+use crate::executor::Stop;
+use crate::flags::{FlagValues, Value, check};
+use crate::run::{self, Run};
+
+impl Driver<'_, '_> {
+    pub(super) fn act(&mut self, action: Action) -> Result<(), DriveError> {
+        match action {
+            Action::Ask { trial, horizon } => {
+                let question = Question {
+                    trial,
+                    horizon,
+                    seen: self.journal.lines(),
+                };
+                if let Some(answer) = self.proposer.ask(question) {
+                    self.answered(answer)?;
+                }
+            }
+            Action::Launch { trial, attempt, slot } => {
+                if let Some(event) = self.launch(trial, attempt, slot) {
+                    self.events.push_back(event);
+                }
+            }
+            Action::Stop { trial, .. } => self.stop_trial(trial, Stop::Gently),
+            Action::Renew { trial, attempt } => {
+                let waiting = self.record.trial(trial).map(|t| t.run.clone()).filter(|id| {
+                    let fate = self.fate(id, trial, attempt - 1);
+                    matches!(fate, Fate::Waiting { .. })
+                });
+                let run = match waiting {
+                    Some(id) => id,
+                    None => trials::new_id().map_err(DriveError::Random)?,
+                };
+                self.events.push_back(Event::Again { trial, attempt, run });
+            }
+            Action::Look { trial, attempt } => {
+                let id = self.record.trial(trial).map(|t| t.run.clone()).unwrap_or_default();
+                let event = self.found(&id, trial, attempt);
+                self.events
+                    .push_back(event.unwrap_or(Event::Waiting { trial, attempt }));
+            }
+            Action::Finish(reason) => self.finished = Some(reason),
+        }
+        Ok(())
+    }
+
+    pub(super) fn answered(&mut self, answer: Answer) -> Result<(), DriveError> {
+        let Question { trial, horizon, seen } = answer.question;
+        let (values, point, notes) = match answer.proposed {
+            Ok(Values::All(values)) => (self.completed(values), None, Vec::new()),
+            Ok(Values::Point(proposal)) => {
+                let Proposes::Search { spec, constants } = &self.plan.proposes else {
+                    unreachable!("only a search proposes points");
+                };
+                let values = self.plan.complete(&spec.values(&proposal.point), constants);
+                let notes = history::log_lines(&proposal, &self.plan.objective.tag());
+                (values, Some(history::numbers(&proposal)), notes)
+            }
+            Err(Nothing::Exhausted(reason)) => {
+                let reason = narration::sentence(&reason);
+                self.events.push_back(Event::Exhausted { trial, reason });
+                return Ok(());
+            }
+            Err(Nothing::Failed(reason)) => {
+                self.failed = true;
+                self.log(Level::Error, &narration::sentence(&reason));
+                self.events.push_back(Event::Exhausted { trial, reason });
+                return Ok(());
+            }
+        };
+        let proposed = Proposed {
+            trial,
+            run: trials::new_id().map_err(DriveError::Random)?,
+            values,
+            seed: self.plan.trial_seed(trial),
+            point,
+            seen,
+            horizon,
+            notes,
+            by_hand: false,
+        };
+        self.happen(Event::Proposed(proposed.clone()))?;
+        // Trials known beforehand all exist before the first one starts.
+        if matches!(self.plan.proposes, Proposes::Listed(_))
+            && let Err(error) = self.making.make(&self.batch, &proposed, &proposed.run)
+        {
+            self.events
+                .push_back(Event::Ended(trials::failed(trial, 0, 1, error.to_string())));
+        }
+        Ok(())
+    }
+
+    /// What a program proposes may leave flags out.
+    pub(super) fn completed(&self, given: FlagValues) -> FlagValues {
+        let Proposes::Program(_) = &self.plan.proposes else {
+            return given;
+        };
+        let row = &self.plan.spec.rows[0];
+        let fixed = row
+            .values
+            .iter()
+            .filter(|(_, v)| !matches!(v, Value::List(_) | Value::Function(_)));
+        let mut values: FlagValues = fixed.map(|(n, v)| (n.clone(), v.clone())).collect();
+        values.extend(given);
+        check::add_choice_flags(&self.plan.spec.opdef.flags, &row.user, &mut values);
+        values
+    }
+
+    /// Starts an attempt; gives an event if that is already its end.
+    pub(super) fn launch(&mut self, trial: u64, attempt: u32, slot: usize) -> Option<Event> {
+        let record = self.record.trial(trial)?;
+        let (id, proposed) = (record.run.clone(), record.proposed.clone());
+        let failed = |exit, message: String| Some(Event::Ended(trials::failed(trial, attempt, exit, message)));
+        let run = match self.making.make(&self.batch, &proposed, &id) {
+            Ok(run) => run,
+            Err(error) => return failed(1, error.to_string()),
+        };
+        let staged = match self.fate(&id, trial, attempt) {
+            Fate::Waiting { staged } => staged,
+            other => return self.not_waiting(&id, trial, attempt, other),
+        };
+        let op = &self.plan.spec.opdef.name;
+        let text = narration::begin(&id, op, &proposed.values, self.plan.spec.stage_trials);
+        self.log(Level::Info, &text);
+        if !staged {
+            match self.making.stage(&run) {
+                Ok(warnings) => warnings.iter().for_each(|w| self.log(Level::Warning, w)),
+                Err(error) => return failed(i32::from(error.exit_code()), error.to_string()),
+            }
+        }
+        if self.plan.spec.stage_trials {
+            return Some(Event::Ended(trials::gone(trial, attempt, Status::Staged)));
+        }
+        self.flying.insert(id, (trial, attempt));
+        if let Err(error) = self.executor.launch(slot, &run) {
+            self.flying.remove(run.id());
+            return failed(126, error.to_string());
+        }
+        None
+    }
+
+    /// Somebody else has started it. What came of it counts; what is still to come does, if it is our own from
+    /// before this driver.
+    pub(super) fn not_waiting(&mut self, id: &str, trial: u64, attempt: u32, fate: Fate) -> Option<Event> {
+        let resumed = self.record.resumed;
+        if let Some(status) = narration::status_word(&fate) {
+            self.log(Level::Info, &narration::skipping(id, status));
+        }
+        match fate {
+            Fate::Running if !resumed => Some(Event::Ended(trials::gone(trial, attempt, Status::Skipped))),
+            fate => self.event_of(id, trial, attempt, fate),
+        }
+    }
+
+    pub(super) fn fate(&self, id: &str, trial: u64, attempt: u32) -> Fate {
+        trials::fate(&Run::new(&self.making.home, id), trial, attempt, &self.plan.objective)
+    }
+
+    /// What became of an attempt; `None` while it waits.
+    pub(super) fn found(&mut self, id: &str, trial: u64, attempt: u32) -> Option<Event> {
+        let fate = self.fate(id, trial, attempt);
+        self.event_of(id, trial, attempt, fate)
+    }
+
+    pub(super) fn event_of(&mut self, id: &str, trial: u64, attempt: u32, fate: Fate) -> Option<Event> {
+        match fate {
+            Fate::Waiting { .. } => None,
+            Fate::Missing if self.flying.contains_key(id) => Some(Event::Ended(trials::failed(
+                trial,
+                attempt,
+                1,
+                narration::DELETED.into(),
+            ))),
+            Fate::Missing => None,
+            Fate::Running => {
+                self.flying.insert(id.to_string(), (trial, attempt));
+                self.adopted.insert(trial);
+                let lock = Run::new(&self.making.home, id).meta("proc/lock");
+                let pid = run::meta::read_number(&lock).and_then(|pid| u32::try_from(pid).ok());
+                Some(Event::Started { trial, attempt, pid })
+            }
+            Fate::Ended(ended) => {
+                self.land(id, trial);
+                Some(Event::Ended(*ended))
+            }
+            Fate::Lost => {
+                self.land(id, trial);
+                Some(Event::Lost { trial, attempt })
+            }
+        }
+    }
+
+    pub(super) fn land(&mut self, id: &str, trial: u64) {
+        self.flying.remove(id);
+        self.adopted.remove(&trial);
+    }
+}

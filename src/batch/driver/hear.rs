@@ -1,0 +1,97 @@
+//! What executor, optimizer and runs say, turned into events.
+
+use std::time::Instant;
+
+use super::super::event::Event;
+use super::super::program::Said;
+use super::super::report::Level;
+use super::super::trials::{self, Fate};
+use super::{Driver, LOOK, Message, PATIENCE};
+use crate::executor;
+
+impl Driver<'_, '_> {
+    pub(super) fn hear(&mut self, message: Message) {
+        match message {
+            Message::Executor(event) => self.hear_executor(event),
+            Message::Answer(answer) | Message::Program(Said::Answer(answer)) => {
+                if let Err(error) = self.answered(answer) {
+                    self.failed = true;
+                    self.log(Level::Error, &error.to_string());
+                    self.events.push_back(Event::Stopping { signal: 15 });
+                }
+            }
+            Message::Program(Said::Printed(stream, bytes)) => {
+                self.report.said(stream, &bytes);
+                self.hosted.output(stream, &bytes);
+            }
+            Message::Asked => self.asked(),
+        }
+        if self.looked.elapsed() > LOOK {
+            self.look_after();
+        }
+    }
+
+    pub(super) fn hear_executor(&mut self, event: executor::Event) {
+        use executor::Event::{Exited, Failed, Gone, Output, Problem, Started};
+        let (Started { run, .. }
+        | Output { run, .. }
+        | Problem { run, .. }
+        | Exited { run }
+        | Failed { run, .. }
+        | Gone { run }) = &event;
+        let Some(&(trial, attempt)) = self.flying.get(run) else {
+            return;
+        };
+        let id = run.clone();
+        match event {
+            Started { pid, .. } => self.events.push_back(Event::Started { trial, attempt, pid }),
+            Output { stream, bytes, .. } => self.report.output(trial, stream, &bytes),
+            Problem { message, .. } => {
+                self.problems.insert(id, message);
+            }
+            Failed { message, .. } => {
+                let event = match self.fate(&id, trial, attempt) {
+                    Fate::Waiting { .. } => Some(Event::Ended(trials::failed(trial, attempt, 1, message))),
+                    fate => self.not_waiting(&id, trial, attempt, fate),
+                };
+                self.events.extend(event);
+            }
+            Exited { .. } | Gone { .. } => {
+                let event = match self.found(&id, trial, attempt) {
+                    // The worker ended before it came to start the run.
+                    None => {
+                        self.land(&id, trial);
+                        Some(Event::Lost { trial, attempt })
+                    }
+                    event => event,
+                };
+                self.events.extend(event);
+            }
+        }
+    }
+
+    /// What nobody reports on: adopted runs, stops that take too long, our own lease.
+    pub(super) fn look_after(&mut self) {
+        self.looked = Instant::now();
+        self.hosted.tick();
+        if self.hosted.is_stopping() && self.stopping.is_none() {
+            self.stop.stop();
+        }
+        if self
+            .stopping
+            .as_ref()
+            .is_some_and(|s| !s.killed && s.since.elapsed() > PATIENCE)
+        {
+            self.kill_all();
+        }
+        let adopted = self
+            .flying
+            .iter()
+            .filter(|(_, (trial, _))| self.adopted.contains(trial));
+        let adopted: Vec<(String, u64, u32)> = adopted.map(|(id, (t, a))| (id.clone(), *t, *a)).collect();
+        for (id, trial, attempt) in adopted {
+            let event = self.found(&id, trial, attempt);
+            self.events.extend(event);
+        }
+    }
+}

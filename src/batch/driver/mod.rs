@@ -1,0 +1,410 @@
+//! Carries a study out: one loop over one channel, into which executor, optimizer and signals speak. Every event is
+//! appended to the journal, shown, and given to the scheduler, whose wishes are carried out here. Decides nothing.
+
+mod act;
+mod hear;
+mod stop;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use self::stop::Stopping;
+use super::event::{Ended, Event, Header, Reason, Status};
+use super::journal::{self, Journal, JournalError};
+use super::narration;
+use super::plan::{Plan, PlanError, Proposes};
+use super::program::{Program, Said, Task};
+use super::proposer::{Answer, Proposer};
+use super::record::Record;
+use super::report::{Level, Report};
+use super::scheduler::State;
+use super::signals::Watch;
+use super::trials::{self, Fate, Making};
+use crate::executor::{self, Executor};
+use crate::run::{self, Facts, Hosted, Run, RunError, StopFlag, Stream};
+
+/// How long a trial may take to stop before it is killed.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often what nobody reports on is looked after.
+const LOOK: Duration = Duration::from_millis(250);
+/// Messages that may wait; beyond, whoever speaks waits.
+const INBOX: usize = 256;
+
+/// How a batch ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub reason: Reason,
+    /// The code that gage exits with.
+    pub exit: u8,
+    pub batch: Run,
+    /// The batch run was deleted, as it is not to be kept.
+    pub deleted: bool,
+}
+
+/// Why a batch cannot be carried out, or on.
+#[derive(Debug, Error)]
+pub enum DriveError {
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("{error}\nTo go on with the batch, use 'gage run --resume {batch}'.")]
+    Journal { error: JournalError, batch: String },
+    #[error("cannot start the optimizer: {0}")]
+    Program(std::io::Error),
+    #[error("cannot watch for signals: {0}")]
+    Signals(std::io::Error),
+    #[error("cannot make a run id: {0}")]
+    Random(std::io::Error),
+    #[error("unknown executor '{0}'")]
+    Executor(String),
+}
+
+impl DriveError {
+    fn journal(error: JournalError, batch: &Run) -> DriveError {
+        let batch = batch.id().to_string();
+        DriveError::Journal { error, batch }
+    }
+}
+
+/// What comes in.
+enum Message {
+    Executor(executor::Event),
+    Program(Said),
+    Answer(Answer),
+    /// The stop flag was raised.
+    Asked,
+}
+
+/// A study being carried out.
+struct Driver<'a, 'm> {
+    plan: &'a Plan,
+    making: &'a mut Making<'m>,
+    report: &'a mut dyn Report,
+    stop: &'a StopFlag,
+    batch: Run,
+    hosted: Hosted,
+    journal: Journal,
+    record: Record,
+    proposer: Proposer,
+    executor: Box<dyn Executor>,
+    inbox: Receiver<Message>,
+    /// Ends with the driver.
+    _watch: Watch,
+    /// What has happened and is not in the journal yet.
+    events: VecDeque<Event>,
+    /// Trial and attempt of each run in flight.
+    flying: BTreeMap<String, (u64, u32)>,
+    /// Runs in flight that no worker of ours supervises.
+    adopted: BTreeSet<u64>,
+    /// What went wrong around a run.
+    problems: BTreeMap<String, String>,
+    not_finite: usize,
+    stopping: Option<Stopping>,
+    finished: Option<Reason>,
+    /// Why the study cannot go on, for the exit code.
+    failed: bool,
+    looked: Instant,
+}
+
+/// Carries out a new batch, to its end.
+pub fn drive(
+    plan: &Plan,
+    making: &mut Making<'_>,
+    report: &mut dyn Report,
+    stop: &StopFlag,
+) -> Result<Outcome, DriveError> {
+    let batch = trials::make_batch(making)?;
+    let begun = Journal::create(&batch.meta(journal::FILE))
+        .map_err(|error| DriveError::journal(error, &batch))
+        .and_then(|journal| {
+            let hosted = Hosted::begin(&batch)?;
+            Driver::new(plan, making, report, stop, &batch, hosted, journal, Record::default())
+        });
+    let mut driver = match begun {
+        Ok(driver) => driver,
+        Err(error) => {
+            // Nothing half-made is left behind; the error at hand is the one to report.
+            let _ = run::remove::delete_permanently(&batch);
+            return Err(error);
+        }
+    };
+    let header = Header {
+        keep_batch: driver.making.keep_batch,
+        ..plan.header()
+    };
+    driver.events.push_back(Event::Opened(Box::new(header)));
+    let (priors, warning) = super::prior::of(plan, driver.making)?;
+    if let Some(warning) = warning {
+        driver.log(Level::Warning, &warning);
+    }
+    driver.events.extend(priors.into_iter().map(Event::Prior));
+    driver.run()
+}
+
+/// Goes on with a batch whose driver is gone: folds its journal, then asks the runs what became of them.
+pub fn go_on(
+    plan: &Plan,
+    making: &mut Making<'_>,
+    report: &mut dyn Report,
+    stop: &StopFlag,
+    batch: &Run,
+) -> Result<Outcome, DriveError> {
+    // Whoever holds the lease writes the journal, so it is read only now.
+    let hosted = Hosted::go_on(batch)?;
+    let (journal, events) =
+        Journal::open(&batch.meta(journal::FILE)).map_err(|error| DriveError::journal(error, batch))?;
+    let record = Record::of(&events);
+    making.keep_batch |= record.header.keep_batch;
+    let mut driver = Driver::new(plan, making, report, stop, batch, hosted, journal, record)?;
+    driver.proposer.catch_up(&events);
+    driver.not_finite = driver.record.not_finite;
+    driver.tell_earlier();
+    driver.events.push_back(Event::Resumed {
+        pid: std::process::id(),
+        host: run::process::host().to_string(),
+    });
+    driver.run()
+}
+
+impl<'a, 'm> Driver<'a, 'm> {
+    #[expect(clippy::too_many_arguments, reason = "the two callers above give each of them once")]
+    fn new(
+        plan: &'a Plan,
+        making: &'a mut Making<'m>,
+        report: &'a mut dyn Report,
+        stop: &'a StopFlag,
+        batch: &Run,
+        hosted: Hosted,
+        journal: Journal,
+        record: Record,
+    ) -> Result<Driver<'a, 'm>, DriveError> {
+        let (to, inbox) = sync_channel(INBOX);
+        let proposer = proposer(plan, making, batch, &to)?;
+        let entry = executor::find("local").ok_or_else(|| DriveError::Executor("local".into()))?;
+        let wake = to.clone();
+        let watch = Watch::start(stop, move || wake.send(Message::Asked).is_ok()).map_err(DriveError::Signals)?;
+        let executor = (entry.make)(executor::Setup {
+            gage: making.gage.clone(),
+            // When nobody listens any more, nothing is lost: the runs are the record.
+            listener: Box::new(move |event| drop(to.send(Message::Executor(event)))),
+        });
+        Ok(Driver {
+            plan,
+            making,
+            report,
+            stop,
+            batch: batch.clone(),
+            hosted,
+            journal,
+            record,
+            proposer,
+            executor,
+            inbox,
+            _watch: watch,
+            events: VecDeque::new(),
+            flying: BTreeMap::new(),
+            adopted: BTreeSet::new(),
+            problems: BTreeMap::new(),
+            not_finite: 0,
+            stopping: None,
+            finished: None,
+            failed: false,
+            looked: Instant::now(),
+        })
+    }
+
+    fn run(mut self) -> Result<Outcome, DriveError> {
+        let objective = (!matches!(self.plan.proposes, Proposes::Listed(_))).then_some(&self.plan.objective);
+        let planned = self.record.scheduler.planned().or(self.plan.planned);
+        self.report.opened(planned, objective, self.plan.spec.jobs.max(1));
+        let reason = self.until_finished();
+        self.report.closed();
+        if let Proposer::Program(program) = &mut self.proposer {
+            program.end();
+        }
+        let reason = reason?;
+        self.close(reason)
+    }
+
+    fn until_finished(&mut self) -> Result<Reason, DriveError> {
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                self.happen(event)?;
+            }
+            if let Some(reason) = self.finished {
+                return Ok(reason);
+            }
+            match self.inbox.recv_timeout(self.next_look()) {
+                Ok(message) => self.hear(message),
+                // Someone always holds the other end; a closed channel would mean that nothing can happen any more.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look_after(),
+            }
+        }
+    }
+
+    /// Without anyone to look after, seldom: only the lease has to be kept fresh.
+    fn next_look(&self) -> Duration {
+        if self.adopted.is_empty() && self.stopping.is_none() {
+            Duration::from_secs(5)
+        } else {
+            LOOK.saturating_sub(self.looked.elapsed())
+        }
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), DriveError> {
+        if !self.record.scheduler.fits(&event) {
+            return Ok(());
+        }
+        let appended = self.journal.append(&event);
+        appended.map_err(|error| DriveError::journal(error, &self.batch))?;
+        let actions = self.record.apply(&event);
+        let event = self.record.settled(event);
+        self.proposer.learn(&event);
+        self.tell(&event);
+        for action in actions {
+            self.act(action)?;
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, level: Level, text: &str) {
+        self.report.log(level, text);
+        for line in text.lines() {
+            let line = format!("{}: [gage] {line}\n", level.word());
+            self.hosted.output(Stream::Err, line.as_bytes());
+        }
+    }
+
+    /// Shows what happened.
+    fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Proposed(proposed) => {
+                let not_finite = self.record.not_finite;
+                if not_finite > self.not_finite && matches!(self.proposer, Proposer::Searching(_)) {
+                    self.not_finite = not_finite;
+                    self.log(Level::Warning, &narration::not_finite(not_finite));
+                }
+                for note in &proposed.notes {
+                    self.log(Level::Info, note);
+                }
+            }
+            Event::Started { trial, .. } => self.report.started(*trial),
+            Event::Ended(ended) => self.tell_end(ended),
+            Event::Lost { trial, .. } => {
+                if let Some(id) = self.record.trial(*trial).map(|t| t.run.clone()) {
+                    self.log(Level::Warning, &narration::lost(&id));
+                }
+            }
+            Event::Exhausted { reason, .. } if matches!(self.proposer, Proposer::Searching(_)) && !self.failed => {
+                self.log(Level::Info, reason);
+            }
+            Event::Stopping { .. } => self.log(Level::Info, narration::STOPPING),
+            Event::Edited(_) => self.report.planned(self.record.scheduler.planned()),
+            _ => {}
+        }
+    }
+
+    /// What an earlier driver has left.
+    fn tell_earlier(&mut self) {
+        let mut left = narration::Left::default();
+        for (number, trial) in self.record.trials() {
+            if let Some(ended) = &trial.ended {
+                left.finished += 1;
+                let value = ended.objective.map(|v| self.plan.objective.signed(v));
+                self.report.earlier(number, value, ended.status == Status::Error);
+            } else if matches!(
+                self.record.scheduler.state(number),
+                Some(State::Live { .. } | State::Unknown)
+            ) {
+                match self.fate(&trial.run, number, trial.attempt) {
+                    Fate::Running => left.adopted += 1,
+                    Fate::Ended(_) => left.finished += 1,
+                    Fate::Lost => left.lost += 1,
+                    Fate::Waiting { .. } | Fate::Missing => {}
+                }
+            }
+        }
+        let planned = self.record.scheduler.planned();
+        left.left = planned.map(|planned| planned.saturating_sub(left.finished + left.adopted + left.lost));
+        let text = narration::resuming(self.batch.id(), &left);
+        self.log(Level::Info, &text);
+    }
+
+    fn tell_end(&mut self, ended: &Ended) {
+        let value = ended.objective.map(|v| self.plan.objective.signed(v));
+        self.report.ended(ended.trial, value, ended.status == Status::Error);
+        let Some(id) = self.record.trial(ended.trial).map(|t| t.run.clone()) else {
+            return;
+        };
+        let problem = self.problems.remove(&id);
+        if let Some((level, text)) = narration::end(&id, ended, problem.as_deref()) {
+            self.log(level, &text);
+        }
+    }
+
+    fn close(mut self, reason: Reason) -> Result<Outcome, DriveError> {
+        let counts = self.record.scheduler.counts();
+        let exit = match reason {
+            Reason::Stopped => -self.stop.signal().unwrap_or(15),
+            Reason::TrialFailed => {
+                self.log(Level::Error, narration::TRIAL_FAILED);
+                1
+            }
+            Reason::Done if counts.completed + counts.skipped + counts.staged == 0 && counts.done() > 0 => {
+                self.log(Level::Error, &narration::all_failed(counts.done()));
+                1
+            }
+            Reason::Done => i32::from(self.failed),
+        };
+        if let Err(error) = self.journal.append(&Event::Closed { reason }) {
+            // What it would say can be seen from the other events.
+            self.log(Level::Warning, &error.to_string());
+        }
+        drop(self.executor);
+        let ended = self.hosted.end(exit);
+        for problem in &ended.problems {
+            self.report.log(Level::Warning, problem);
+        }
+        let mut deleted = false;
+        if ended.code == 0 && !self.making.keep_batch && !self.plan.keeps_batch() {
+            match run::remove::delete_permanently(&self.batch) {
+                Ok(()) => deleted = true,
+                Err(error) => self.report.log(Level::Warning, &error.to_string()),
+            }
+        }
+        let code = if exit < 0 { 128 - exit } else { exit };
+        Ok(Outcome {
+            reason,
+            exit: u8::try_from(code).unwrap_or(1),
+            batch: self.batch,
+            deleted,
+        })
+    }
+}
+
+/// The source of proposals that a plan asks for.
+fn proposer(plan: &Plan, making: &Making<'_>, batch: &Run, to: &SyncSender<Message>) -> Result<Proposer, DriveError> {
+    Ok(match &plan.proposes {
+        Proposes::Listed(trials) => Proposer::Listed(trials.clone()),
+        Proposes::Search { .. } => {
+            let to = to.clone();
+            Proposer::search(&plan.header(), move |answer| drop(to.send(Message::Answer(answer))))?
+        }
+        Proposes::Program(_) => {
+            let facts = Facts::read(batch)?;
+            let task = Task {
+                max_trials: plan.planned,
+                objective: &plan.objective,
+                seed: plan.spec.seed,
+                caller: making.staging.caller.clone(),
+            };
+            let to = to.clone();
+            let listener = move |said| drop(to.send(Message::Program(said)));
+            Proposer::Program(Program::start(batch, &facts, &task, listener).map_err(DriveError::Program)?)
+        }
+    })
+}

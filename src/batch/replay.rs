@@ -1,0 +1,215 @@
+//! Every proposal of a study computed again from its journal, and compared bit for bit. Reads no run and changes
+//! nothing.
+
+use super::event::{Event, Proposed};
+use super::history::{Searcher, numbers};
+use super::plan::{Plan, PlanError, Proposes};
+use super::record::Record;
+use crate::flags::{FlagValues, encode};
+
+/// What a replay found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replayed {
+    /// Proposals that came out as recorded.
+    pub agreed: u64,
+    /// Proposals that nobody can compute again: given by hand, or by a program.
+    pub skipped: u64,
+    /// The first that did not; nothing after it was compared.
+    pub difference: Option<Difference>,
+}
+
+/// A proposal that came out otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    pub trial: u64,
+    pub recorded: String,
+    pub computed: String,
+}
+
+/// Computes the proposals of `events` again. `plan` is that of their header.
+pub fn replay(plan: &Plan, events: &[Event]) -> Result<Replayed, PlanError> {
+    let mut replayed = Replayed {
+        agreed: 0,
+        skipped: 0,
+        difference: None,
+    };
+    let searcher = match (&plan.proposes, events.first()) {
+        (Proposes::Search { .. }, Some(Event::Opened(header))) => Some(Searcher::new(header)?),
+        _ => None,
+    };
+    let mut again = Again {
+        plan,
+        searcher,
+        record: Record::default(),
+        known: 0,
+    };
+    for event in events {
+        let Event::Proposed(proposed) = event else { continue };
+        again.learn(events, proposed.seen);
+        let Some(computed) = again.propose(proposed) else {
+            replayed.skipped += 1;
+            continue;
+        };
+        if computed == said(&proposed.values, proposed.point.as_deref()) {
+            replayed.agreed += 1;
+        } else {
+            replayed.difference = Some(Difference {
+                trial: proposed.trial,
+                recorded: said(&proposed.values, proposed.point.as_deref()),
+                computed,
+            });
+            break;
+        }
+    }
+    Ok(replayed)
+}
+
+struct Again<'a> {
+    plan: &'a Plan,
+    searcher: Option<Searcher>,
+    record: Record,
+    /// Events that the searcher knows.
+    known: usize,
+}
+
+impl Again<'_> {
+    /// Brings the searcher to what was known when the journal had that many lines.
+    fn learn(&mut self, events: &[Event], seen: u64) {
+        let Some(searcher) = &mut self.searcher else { return };
+        while self.known < events.len().min(seen as usize) {
+            let event = events[self.known].clone();
+            self.record.apply(&event);
+            searcher.learn(&self.record.settled(event));
+            self.known += 1;
+        }
+    }
+
+    fn propose(&mut self, proposed: &Proposed) -> Option<String> {
+        if proposed.by_hand {
+            return None;
+        }
+        match &self.plan.proposes {
+            Proposes::Listed(trials) => {
+                let values = trials.get(proposed.trial as usize);
+                Some(values.map_or_else(|| "nothing".into(), |values| said(values, None)))
+            }
+            Proposes::Search { spec, constants } => {
+                let searcher = self.searcher.as_mut()?;
+                Some(match searcher.ask(proposed.trial, proposed.horizon) {
+                    Ok(proposal) => {
+                        let values = self.plan.complete(&spec.values(&proposal.point), constants);
+                        said(&values, Some(&numbers(&proposal)))
+                    }
+                    Err(error) => error.to_string(),
+                })
+            }
+            Proposes::Program(_) => None,
+        }
+    }
+}
+
+/// Flags and point as text: numbers are printed so that they differ if any bit does.
+fn said(values: &FlagValues, point: Option<&[serde_json::Value]>) -> String {
+    let flags: Vec<String> = values.iter().map(|(n, v)| format!("{n}={}", encode(v))).collect();
+    let point = point.map(|p| serde_json::to_string(p).expect("numbers are JSON"));
+    match point {
+        Some(point) => format!("{} {point}", flags.join(" ")),
+        None => flags.join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{Ended, Status};
+    use super::super::plan::{BatchSpec, plan};
+    use super::*;
+    use crate::flags::{Resolved, Value};
+
+    fn study(deterministic: bool) -> (Plan, Vec<Event>) {
+        let values: FlagValues = [
+            ("x".to_string(), Value::Function("uniform[-5:10.0]".into())),
+            ("n".to_string(), Value::Function("[1:50]".into())),
+        ]
+        .into();
+        let plan = plan(&BatchSpec {
+            rows: vec![Resolved {
+                user: values.clone(),
+                values,
+                warnings: Vec::new(),
+            }],
+            optimizer: "gp".into(),
+            max_trials: Some(12),
+            seed: 3,
+            jobs: 3,
+            deterministic,
+            ..BatchSpec::default()
+        })
+        .unwrap();
+        // Answers come late: the result of trial k is in the journal only after k + 2 was proposed.
+        let mut events = vec![Event::Opened(Box::new(plan.header()))];
+        let mut searcher = Searcher::new(&plan.header()).unwrap();
+        let mut known = 0;
+        for trial in 0..12u64 {
+            let seen = events.len() as u64;
+            for event in &events[known..] {
+                searcher.learn(event);
+            }
+            known = events.len();
+            let horizon = deterministic.then(|| (trial + 1).saturating_sub(3));
+            let proposal = searcher.ask(trial, horizon).unwrap();
+            let Proposes::Search { spec, constants } = &plan.proposes else {
+                unreachable!()
+            };
+            let end = |trial: u64| {
+                Event::Ended(Ended {
+                    trial,
+                    attempt: 0,
+                    status: if trial == 4 { Status::Error } else { Status::Completed },
+                    exit: 0,
+                    objective: Some((trial as f64 - 7.3).powi(2)),
+                    seconds: Some(0.1 * trial as f64),
+                    message: None,
+                })
+            };
+            // It may come between the question and its answer.
+            if trial >= 2 && trial % 2 == 0 {
+                events.push(end(trial - 2));
+            }
+            events.push(Event::Proposed(Proposed {
+                trial,
+                run: format!("{trial}"),
+                values: plan.complete(&spec.values(&proposal.point), constants),
+                point: Some(numbers(&proposal)),
+                seen,
+                horizon,
+                ..Proposed::default()
+            }));
+            if trial >= 2 && trial % 2 == 1 {
+                events.push(end(trial - 2));
+            }
+        }
+        (plan, events)
+    }
+
+    #[test]
+    fn a_study_is_replayed_bit_for_bit() {
+        for deterministic in [false, true] {
+            let (plan, events) = study(deterministic);
+            let replayed = replay(&plan, &events).unwrap();
+            assert_eq!((replayed.agreed, replayed.skipped, replayed.difference), (12, 0, None));
+        }
+    }
+
+    #[test]
+    fn the_first_difference_is_named() {
+        let (plan, mut events) = study(false);
+        let result = events.iter_mut().find_map(|event| match event {
+            Event::Ended(ended) if ended.trial == 2 => Some(ended),
+            _ => None,
+        });
+        result.unwrap().objective = Some(f64::from_bits(1e9f64.to_bits() + 1));
+        let difference = replay(&plan, &events).unwrap().difference.unwrap();
+        assert!(difference.trial > 4, "{difference:?}");
+        assert_ne!(difference.recorded, difference.computed);
+    }
+}

@@ -1,0 +1,105 @@
+//! Batches that did not come to their end: finding them, and everything that is needed to go on with one. Going on
+//! is the driver's.
+
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::event::{Event, Header, Reason};
+use super::journal::{self, JournalError};
+use super::plan::{Plan, PlanError};
+use super::trials::SOURCE;
+use crate::run::lease::Lease;
+use crate::run::{Facts, Run, RunError, Status, Template, id, meta, status};
+
+/// What an earlier driver left of a study.
+#[derive(Debug)]
+pub struct Study {
+    pub batch: Run,
+    pub header: Header,
+    pub plan: Plan,
+    /// The source code of its trials, as it was when the batch was made.
+    pub source: Template,
+}
+
+/// Why a batch cannot be gone on with.
+#[derive(Debug, Error)]
+pub enum ResumeError {
+    #[error("run {0} is not a batch")]
+    NoBatch(String),
+    #[error("batch {id} is being carried out by process {pid} on {host}\nUse 'gage stop {id}' to stop it first.")]
+    Running { id: String, pid: i64, host: String },
+    #[error("batch {0} has no beginning: nothing was recorded of it")]
+    Empty(String),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+/// True for a run that carries out a study.
+pub fn is_batch(run: &Run) -> bool {
+    run.meta(journal::FILE).exists()
+}
+
+/// Batches of a runs home that did not reach the end of their study, newest first. Damaged ones are among them, so
+/// that whoever goes on is told.
+pub fn unfinished(home: &Path) -> Vec<Run> {
+    let names = std::fs::read_dir(home).into_iter().flatten().flatten();
+    let runs = names.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let id = name.strip_suffix(".meta").filter(|id| id::is_valid(id))?;
+        Some(Run::new(home, id)).filter(is_batch)
+    });
+    let mut found: Vec<(i64, Run)> = runs
+        .filter(|run| !is_finished(run))
+        .map(|run| (meta::read_number(&run.meta("initialized")).unwrap_or(0), run))
+        .collect();
+    found.sort_by(|a, b| b.cmp(a));
+    found.into_iter().map(|(_, run)| run).collect()
+}
+
+fn is_finished(batch: &Run) -> bool {
+    // A batch whose driver saw its end has an exit code, so that most journals need not be read.
+    let ended = status::exit_code(batch).is_some();
+    ended
+        && journal::read(&batch.meta(journal::FILE))
+            .is_ok_and(|events| matches!(events.last(), Some(Event::Closed { reason: Reason::Done })))
+}
+
+/// Reads what a batch was made for. It must not be running.
+pub fn open(batch: &Run) -> Result<Study, ResumeError> {
+    let id = batch.id().to_string();
+    if !is_batch(batch) {
+        return Err(ResumeError::NoBatch(id));
+    }
+    if status::of(batch) == Status::Running {
+        let lease = Lease::read(batch);
+        return Err(ResumeError::Running {
+            id,
+            pid: lease.as_ref().map_or(0, |l| i64::from(l.supervisor)),
+            host: lease.map_or_else(|| "another host".into(), |l| l.host),
+        });
+    }
+    let events = journal::read(&batch.meta(journal::FILE))?;
+    let Some(Event::Opened(header)) = events.first() else {
+        return Err(ResumeError::Empty(id));
+    };
+    let proto = Facts::of_proto(batch)?;
+    let mut opdef = proto.opdef.clone();
+    let mut own = Facts::read(batch)?.opdef;
+    let project = crate::run::project_dir(batch).unwrap_or_default();
+    own.project_dir.clone_from(&project);
+    opdef.project_dir = project;
+    let program = header.is_program().then_some(own);
+    let digest = meta::read_json(&batch.meta("proto/sys/sourcecode_digest.json"));
+    let digest = digest.ok().flatten().and_then(|d| d.as_str().map(str::to_string));
+    Ok(Study {
+        plan: Plan::of_header(header, opdef, program)?,
+        header: (**header).clone(),
+        source: Template::kept(&batch.meta(SOURCE), &digest.unwrap_or_default())?,
+        batch: batch.clone(),
+    })
+}
