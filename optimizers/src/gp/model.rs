@@ -70,9 +70,21 @@ impl Model {
     /// Fits and conditions.
     pub fn fit(parts: &[Part], rows: &[&[f64]], y: &[f64], noise: Noise) -> Result<(Model, Fitted), NotPositive> {
         let outputs = Outputs::new(y);
-        let fitted = fit(&Columns::new(parts, rows), &outputs, noise);
+        let fitted = fit(&Columns::new(parts, rows), &outputs, noise, None).swap_remove(0);
         let z = outputs.warp(fitted.log_warp).z;
         Ok((Model::new(parts, rows, z, fitted.hyper.clone())?, fitted))
+    }
+
+    /// As [`Model::fit`] with learned noise and a straight transform; also the value of one of the model's units.
+    pub fn fit_straight(parts: &[Part], rows: &[&[f64]], y: &[f64]) -> Result<(Model, f64), NotPositive> {
+        let outputs = Outputs::new(y);
+        let fitted = fit(&Columns::new(parts, rows), &outputs, Noise::Straight, None).swap_remove(0);
+        let z = outputs.warp(fitted.log_warp).z;
+        let unit = 1.0 / outputs.variance(1.0).sqrt();
+        Ok((
+            Model::new(parts, rows, z, fitted.hyper)?,
+            if unit.is_finite() { unit } else { 0.0 },
+        ))
     }
 
     /// Number of observations.

@@ -25,14 +25,23 @@ pub struct Ground {
     conditional: bool,
 }
 
+/// One explanation of the results.
+#[derive(Debug, Clone)]
+pub struct Expert {
+    /// The objective's model.
+    pub model: Model,
+    /// The value to improve on, in its units.
+    pub best: f64,
+    /// Logarithm of its weight; the weights of all experts sum to 1.
+    pub log_weight: f64,
+}
+
 /// What is maximised.
 pub struct Target<'a> {
-    /// The objective's model.
-    pub model: &'a Model,
+    /// Explanations of the results, whose acquisitions are averaged.
+    pub experts: &'a [Expert],
     /// The acquisition.
     pub rule: Rule,
-    /// The value to improve on.
-    pub best: f64,
     /// Probability of success, once a trial has failed.
     pub feasibility: Option<&'a Feasibility>,
     /// Model of the logarithm of a trial's duration and its scale, for improvement per second.
@@ -68,6 +77,8 @@ pub struct Region {
     pub low: Vec<f64>,
     /// Upper corner.
     pub high: Vec<f64>,
+    /// A category that is kept at one choice: dimension and choice.
+    pub only: Option<(usize, f64)>,
 }
 
 impl Region {
@@ -76,7 +87,24 @@ impl Region {
         Region {
             low: vec![0.0; width],
             high: vec![1.0; width],
+            only: None,
         }
+    }
+}
+
+impl Region {
+    fn keeps(&self, d: usize) -> bool {
+        self.only.is_some_and(|(kept, _)| kept == d)
+    }
+
+    fn force(&self, row: &mut [f64]) {
+        if let Some((d, choice)) = self.only {
+            row[d] = choice;
+        }
+    }
+
+    fn contains(&self, row: &[f64]) -> bool {
+        self.only.is_none_or(|(d, choice)| row[d] == choice)
     }
 }
 
@@ -137,6 +165,7 @@ impl Ground {
             };
             match axis {
                 Axis::Continuous => {}
+                Axis::Category(_) if region.keeps(d) => {}
                 Axis::Category(n) => (0..*n).for_each(|c| push(c as f64)),
                 Axis::Lattice(n) => {
                     let inside = |u: &f64| *u >= region.low[d] && *u <= region.high[d];
@@ -158,10 +187,18 @@ impl Ground {
 impl Target<'_> {
     /// Scores of settled rows.
     pub fn scores(&self, rows: &[&[f64]]) -> Vec<f64> {
-        let predicted = self.model.predict_many(rows);
-        let mut scores: Vec<f64> = predicted
-            .iter()
-            .map(|(m, v)| self.rule.value(self.best, *m, *v))
+        let mut all: Vec<Vec<f64>> = Vec::with_capacity(self.experts.len());
+        for expert in self.experts {
+            let noise = expert.model.hyper().noise;
+            let predicted = expert.model.predict_many(rows);
+            let value = |(m, v): &(f64, f64)| expert.log_weight + self.rule.value(expert.best, *m, *v, noise);
+            all.push(predicted.iter().map(value).collect());
+        }
+        let mut scores: Vec<f64> = (0..rows.len())
+            .map(|i| {
+                let top = all.iter().map(|a| a[i]).fold(f64::NEG_INFINITY, f64::max);
+                top + libm::log(all.iter().map(|a| libm::exp(a[i] - top)).sum())
+            })
             .collect();
         if let Some(feasibility) = self.feasibility {
             for (score, p) in scores.iter_mut().zip(feasibility.log_success(rows)) {
@@ -178,12 +215,24 @@ impl Target<'_> {
 
     /// Score of one row, and its slope.
     fn sloped(&self, row: &[f64], slope: &mut [f64]) -> f64 {
-        let at = self.model.predict_sloped(row);
-        let worth = self.rule.worth(self.best, at.mean, at.variance);
-        for (d, s) in slope.iter_mut().enumerate() {
-            *s = worth.by_mean * at.mean_slope[d] + worth.by_variance * at.variance_slope[d];
+        let mut parts = Vec::with_capacity(self.experts.len());
+        for expert in self.experts {
+            let at = expert.model.predict_sloped(row);
+            let worth = self
+                .rule
+                .worth(expert.best, at.mean, at.variance, expert.model.hyper().noise);
+            parts.push((expert.log_weight + worth.value, worth, at));
         }
-        let mut score = worth.value;
+        let top = parts.iter().map(|p| p.0).fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = parts.iter().map(|p| libm::exp(p.0 - top)).sum();
+        slope.fill(0.0);
+        for (value, worth, at) in &parts {
+            let share = libm::exp(value - top) / total;
+            for (d, s) in slope.iter_mut().enumerate() {
+                *s += share * (worth.by_mean * at.mean_slope[d] + worth.by_variance * at.variance_slope[d]);
+            }
+        }
+        let mut score = top + libm::log(total);
         if let Some(feasibility) = self.feasibility {
             score += feasibility.add_log_success(row, slope);
         }
@@ -214,13 +263,16 @@ pub fn search(
     let fresh = |row: &[f64]| !seen.contains(&ground.space, &ground.point(row));
     if let Some(count) = lattice::count(&ground.space).filter(|n| *n <= ENUMERATED) {
         let rows = (0..count).map(|k| ground.row(&lattice::nth(&ground.space, k)));
-        let all = score(target, rows.filter(|r| fresh(r)).collect());
+        let all = score(target, rows.filter(|r| fresh(r) && region.contains(r)).collect());
         return best_first(all);
     }
     let mut rows = pool(ground, region, effort.pool, rng);
     rows.extend(near(ground, region, incumbents, effort.near, rng));
     let mut all = score(target, rows);
-    all.extend(score(target, incumbents.to_vec()));
+    if effort.climbs > 0 {
+        all.extend(score(target, incumbents.to_vec()));
+    }
+    all.retain(|s| region.contains(&s.row));
     let all = best_first(all);
     let smooth = ground.smooth();
     let mut found = Vec::new();
@@ -254,11 +306,11 @@ fn spread(all: &[Scored], count: usize) -> Vec<Scored> {
     let mut taken: Vec<Scored> = Vec::new();
     for candidate in all {
         let far = |t: &Scored| t.row.iter().zip(&candidate.row).any(|(a, b)| (a - b).abs() > 0.05);
+        if taken.len() == count {
+            break;
+        }
         if taken.iter().all(far) {
             taken.push(candidate.clone());
-            if taken.len() == count {
-                break;
-            }
         }
     }
     taken
@@ -276,6 +328,7 @@ fn pool(ground: &Ground, region: &Region, count: usize, rng: &mut Stream) -> Vec
                     _ => region.low[d] + unit[d] * (region.high[d] - region.low[d]),
                 })
                 .collect();
+            region.force(&mut row);
             ground.settle(&mut row);
             row
         })
@@ -306,6 +359,7 @@ fn near(ground: &Ground, region: &Region, incumbents: &[Vec<f64>], count: usize,
                 Axis::Continuous => (row[d] + scale * step).clamp(region.low[d], region.high[d]),
             };
         }
+        region.force(&mut row);
         ground.settle(&mut row);
         rows.push(row);
     }

@@ -2,7 +2,10 @@
 //! them are enough when there are too many. The order in which a history is listed has no influence.
 
 use super::search::Ground;
+use crate::encode::Axis;
 use crate::history::Observation;
+use crate::rng::{Purpose, stream};
+use crate::space::Value;
 
 /// More observations than this are not modelled at once.
 const MODELLED: usize = 500;
@@ -57,15 +60,20 @@ impl Results {
         self.points.iter().map(Vec::as_slice).collect()
     }
 
-    /// Those from which parameters are learned: all of a few; of many, the best and a share of the others, and only
-    /// those that were there when their number last grew by a tenth, so that a fit serves several proposals.
-    pub fn for_fit(&self) -> Results {
+    /// How many observations count for the parameters: only those that were there when their number last grew by a
+    /// tenth, so that a fit serves several proposals.
+    pub fn counted(&self) -> usize {
         let n = self.values.len();
         let mut counted = EVERY;
         while n > counted && counted + (counted / 10).max(1) <= n {
             counted += (counted / 10).max(1);
         }
-        let counted = if n <= EVERY { n } else { counted };
+        n.min(counted)
+    }
+
+    /// Those of the first `counted` from which parameters are learned: all of a few; of many, the best and a share of
+    /// the others.
+    pub fn for_fit(&self, counted: usize) -> Results {
         let mut chosen: Vec<usize> = (0..counted).collect();
         if counted > FITTED {
             chosen.sort_by(|a, b| self.values[*a].total_cmp(&self.values[*b]).then(a.cmp(b)));
@@ -144,11 +152,36 @@ impl Results {
     }
 }
 
-/// Standard deviation.
-pub fn spread(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt()
+/// Of the choices of all unconditional categories the least tried one, as dimension and index; `None` without
+/// categories.
+pub fn least_tried(ground: &Ground, history: &[Observation], seed: u64, number: u64) -> Option<(usize, f64)> {
+    let mut least: Vec<(usize, f64)> = Vec::new();
+    let mut fewest = usize::MAX;
+    for (d, axis) in ground.encoding.axes().iter().enumerate() {
+        let Axis::Category(n) = axis else { continue };
+        if ground.space.dimensions()[d].condition.is_some() {
+            continue;
+        }
+        let mut counts = vec![0; *n];
+        for o in history {
+            if let Some(Some(Value::Choice(c))) = o.point.0.get(d)
+                && *c < *n
+            {
+                counts[*c] += 1;
+            }
+        }
+        for (c, count) in counts.into_iter().enumerate() {
+            if count < fewest {
+                fewest = count;
+                least.clear();
+            }
+            if count == fewest {
+                least.push((d, c as f64));
+            }
+        }
+    }
+    let mut rng = stream(seed, number, Purpose::Choose);
+    (!least.is_empty()).then(|| least[rng.below(least.len() as u64) as usize])
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {

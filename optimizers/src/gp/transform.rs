@@ -30,8 +30,9 @@ pub struct Warped {
     pub spread: f64,
 }
 
-/// Limits of ln b: straight to four digits, and a logarithm down to a millionth of the unit.
-pub const LOG_WARP: (f64, f64) = (-9.0, 14.0);
+/// Limits of ln b: straight to four digits, and a logarithm down to a hundredth of the unit. Beyond that a model sees
+/// differences that no one cares for and refines them for ever.
+pub const LOG_WARP: (f64, f64) = (-9.0, 5.0);
 
 impl Outputs {
     /// Values of at least one observation, all finite.

@@ -1,0 +1,187 @@
+//! From a history to the best next points: fit, condition, score, search. Shared by every optimizer that is built on
+//! the process; each says by a [`Plan`] what it wants. Keeps fits between calls, as a cache of pure results only.
+
+use super::acquisition::Rule;
+use super::feasibility::Feasibility;
+use super::fit::{Fitted, Noise, fit};
+use super::kernel::Columns;
+use super::model::Model;
+use super::search::{Effort, Expert, Ground, Region, Scored, Target, search};
+use super::study::Results;
+use super::transform::Outputs;
+use crate::history::Observation;
+use crate::lattice::Seen;
+use crate::math::linalg::NotPositive;
+use crate::rng::{Purpose, stream};
+use crate::space::Space;
+
+/// What a proposal is to be.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The acquisition.
+    pub rule: Rule,
+    /// Divide by the predicted duration.
+    pub per_second: bool,
+    /// Choose among a few space-filling points instead of climbing to the very best one: what an acquisition makes of
+    /// few results are corners.
+    pub explore: bool,
+    /// Where to look.
+    pub region: Region,
+}
+
+/// The process of one study.
+#[derive(Debug)]
+pub struct Engine {
+    /// The space it searches.
+    pub ground: Ground,
+    seed: u64,
+    noise: Noise,
+    /// The last fits and what they were fitted to.
+    fits: Vec<(Results, Vec<Fitted>)>,
+}
+
+/// An improvement smaller than this, in standard deviations of the warped objective, is not looked for.
+const NEGLIGIBLE: f64 = 1e-3;
+
+/// How many space-filling points and neighbours an exploring proposal chooses from.
+const EXPLORED: (usize, usize) = (64, 32);
+
+impl Engine {
+    /// Of a space.
+    pub fn new(space: &Space, seed: u64, noise: Noise) -> Engine {
+        Engine {
+            ground: Ground::new(space),
+            seed,
+            noise,
+            fits: Vec::new(),
+        }
+    }
+
+    /// The best points for trial `number`, best first; none of them in `seen`.
+    pub fn propose(
+        &mut self,
+        history: &[Observation],
+        number: u64,
+        seen: &Seen,
+        plan: &Plan,
+    ) -> Result<Vec<Scored>, NotPositive> {
+        let results = Results::new(&self.ground, history);
+        let fits = self.fit(&results, results.counted());
+        let local = results.for_model();
+        let (experts, incumbents) = self.experts(&local, &fits)?;
+        let parts = &self.ground.parts;
+        let (ended, success) = local.ended();
+        let feasibility = match success.iter().all(|s| *s) {
+            true => None,
+            false => Some(Feasibility::new(parts, &ended, &success)?),
+        };
+        let durations = if plan.per_second { local.durations() } else { None };
+        let duration = match &durations {
+            Some((rows, logs)) => Some(Model::fit_straight(parts, rows, logs)?),
+            None => None,
+        };
+        let target = Target {
+            experts: &experts,
+            rule: plan.rule,
+            feasibility: feasibility.as_ref(),
+            duration: duration.as_ref().map(|(model, unit)| (model, *unit)),
+        };
+        let n = experts[0].model.size();
+        let effort = if plan.explore {
+            Effort {
+                pool: EXPLORED.0,
+                near: EXPLORED.1,
+                climbs: 0,
+                steps: 0,
+            }
+        } else {
+            Effort {
+                pool: (120_000 / n).clamp(160, 768),
+                near: (60_000 / n).clamp(96, 384),
+                climbs: (1000 / n).clamp(2, 6),
+                steps: (4000 / n).clamp(12, 40),
+            }
+        };
+        let mut rng = stream(self.seed, number, Purpose::Search);
+        let found = search(&self.ground, &target, &incumbents, seen, &plan.region, effort, &mut rng);
+        Ok(found)
+    }
+
+    /// The parameters in use for this history: of its best explanation.
+    pub fn best_fit(&mut self, history: &[Observation]) -> Fitted {
+        let results = Results::new(&self.ground, history);
+        self.fit(&results, results.counted()).swap_remove(0)
+    }
+
+    /// Parameters learned from the first `counted` results. One of the starts of the fit is what was learned from half
+    /// as many, which follows from the history like everything else: what is kept here only saves time.
+    fn fit(&mut self, results: &Results, counted: usize) -> Vec<Fitted> {
+        let training = results.for_fit(counted);
+        if let Some((_, fitted)) = self.fits.iter().find(|(known, _)| *known == training) {
+            return fitted.clone();
+        }
+        let mut half = 6;
+        while half * 2 < counted {
+            half *= 2;
+        }
+        let from = (half < counted).then(|| self.fit(results, half).swap_remove(0));
+        let columns = Columns::new(&self.ground.parts, &training.rows());
+        let fitted = fit(&columns, &Outputs::new(&training.values), self.noise, from.as_ref());
+        if self.fits.len() > 16 {
+            self.fits.remove(0);
+        }
+        self.fits.push((training, fitted.clone()));
+        fitted
+    }
+
+    /// The explanations conditioned on results and running trials, and the rows predicted to be best.
+    fn experts(&self, local: &Results, fits: &[Fitted]) -> Result<(Vec<Expert>, Vec<Vec<f64>>), NotPositive> {
+        let (parts, rows) = (&self.ground.parts, local.rows());
+        let outputs = Outputs::new(&local.values);
+        let pending: Vec<&[f64]> = local.pending.iter().map(Vec::as_slice).collect();
+        let everything: Vec<&[f64]> = rows.iter().chain(&pending).copied().collect();
+        let most = match rows.len() {
+            0..=60 => 3,
+            61..=150 => 2,
+            _ => 1,
+        };
+        let (mut experts, mut incumbents) = (Vec::new(), Vec::new());
+        for fitted in fits.iter().take(most) {
+            let z = outputs.warp(fitted.log_warp).z;
+            let Ok(mut model) = Model::new(parts, &rows, z.clone(), fitted.hyper.clone()) else {
+                continue;
+            };
+            // Under noise the best observation is the luckiest; the best prediction at an observed point is not.
+            let means: Vec<f64> = model.predict_many(&rows).iter().map(|p| p.0).collect();
+            let best = means.iter().copied().fold(f64::INFINITY, f64::min) - NEGLIGIBLE;
+            if experts.is_empty() {
+                let mut order: Vec<usize> = (0..rows.len()).collect();
+                order.sort_by(|a, b| means[*a].total_cmp(&means[*b]));
+                incumbents = order.iter().take(8).map(|i| rows[*i].to_vec()).collect();
+            }
+            // Running trials are believed to give what is predicted (the Kriging believer of Ginsbourger, Le Riche
+            // and Carraro 2010, section 4), so that the next proposal looks elsewhere.
+            if !pending.is_empty() {
+                let believed = model.predict_many(&pending).into_iter().map(|p| p.0);
+                let z = z.into_iter().chain(believed).collect();
+                model = Model::new(parts, &everything, z, fitted.hyper.clone())?;
+            }
+            // Tempered: a mode's height is not its mass.
+            let log_weight = 0.5 * (fits[0].loss - fitted.loss);
+            experts.push(Expert {
+                model,
+                best,
+                log_weight,
+            });
+        }
+        let total: f64 = experts.iter().map(|e| libm::exp(e.log_weight)).sum();
+        for expert in &mut experts {
+            expert.log_weight -= libm::log(total);
+        }
+        if experts.is_empty() {
+            Err(NotPositive)
+        } else {
+            Ok((experts, incumbents))
+        }
+    }
+}
