@@ -201,7 +201,7 @@ impl Target<'_> {
             })
             .collect();
         if let Some(feasibility) = self.feasibility {
-            for (score, p) in scores.iter_mut().zip(feasibility.log_success(rows)) {
+            for (score, p) in scores.iter_mut().zip(feasibility.log_worth(rows)) {
                 *score += p;
             }
         }
@@ -234,7 +234,7 @@ impl Target<'_> {
         }
         let mut score = top + libm::log(total);
         if let Some(feasibility) = self.feasibility {
-            score += feasibility.add_log_success(row, slope);
+            score += feasibility.add_log_worth(row, slope);
         }
         if let Some((model, scale)) = self.duration {
             let at = model.predict_sloped(row);
