@@ -31,17 +31,19 @@ pub enum PrepareError {
 }
 
 /// Merges `defaults < batch-file row < command line`, checks, and decides what proposes. `force` skips checks that
-/// may be skipped. Relative paths are taken from `cwd`.
+/// may be skipped. `earlier` are the flags of the run that this one repeats, over the defaults; empty for a new run.
+/// Relative paths are taken from `cwd`.
 pub fn prepare(
     op: OpDef,
     given: &Assignments,
     wish: Wish<'_>,
+    earlier: &FlagValues,
     force: bool,
     cwd: &Path,
 ) -> Result<Prepared, PrepareError> {
     let mut rows = Vec::new();
     let mut warnings: Vec<String> = Vec::new();
-    for row in file_rows(given, cwd)? {
+    for row in file_rows(given, earlier, cwd)? {
         let resolved = flags::resolve(&op.name, &op.flags, given, &row, force, cwd)?;
         let undelivered = undelivered::warnings(&op, &resolved.values);
         for warning in resolved.warnings.iter().chain(&undelivered) {
@@ -66,9 +68,9 @@ pub fn prepare(
     })
 }
 
-/// The product of the rows of all batch files; one empty row without any.
-fn file_rows(given: &Assignments, cwd: &Path) -> Result<Vec<FlagValues>, FlagError> {
-    let mut rows = vec![FlagValues::new()];
+/// The product of the rows of all batch files over the earlier flags; one row without any.
+fn file_rows(given: &Assignments, earlier: &FlagValues, cwd: &Path) -> Result<Vec<FlagValues>, FlagError> {
+    let mut rows = vec![earlier.clone()];
     for path in &given.batch_files {
         let own = flags::batch_file::read(path, cwd)?;
         rows = rows

@@ -14,9 +14,17 @@ use crate::flags::FlagValues;
 use crate::launch::{self, Chosen, GRID, Prepared};
 use crate::project::{OpDef, Project};
 use crate::run::compose::{Naming, compose};
-use crate::run::{Caller, RunSpec, Staging, StopFlag};
+use crate::run::{Caller, RunSpec, Staging, StopFlag, Template};
+use crate::store::RunRow;
 
-pub fn run(args: &RunArgs, prepared: &Prepared, project: &Project, home: &Path, context: &Context) -> CommandResult {
+pub fn run(
+    args: &RunArgs,
+    prepared: &Prepared,
+    project: &Project,
+    home: &Path,
+    source: Option<&Template>,
+    context: &Context,
+) -> CommandResult {
     let chosen = prepared.optimizer.as_ref().expect("a batch has an optimizer");
     let plan = batch::plan(&spec(args, prepared, chosen, project)?)?;
     if args.print_trials {
@@ -35,7 +43,7 @@ pub fn run(args: &RunArgs, prepared: &Prepared, project: &Project, home: &Path, 
     if !args.yes && !confirmed(&preview::text(&plan, verb))? {
         return Ok(0);
     }
-    carry_out(args, prepared, &plan, home)
+    carry_out(args, prepared, &plan, home, source)
 }
 
 fn spec(args: &RunArgs, prepared: &Prepared, chosen: &Chosen, project: &Project) -> Result<BatchSpec, Failure> {
@@ -66,10 +74,22 @@ fn program(chosen: &Chosen, project: &Project) -> Result<Option<OpDef>, Failure>
 }
 
 /// Runs the batch to its end in this process.
-fn carry_out(args: &RunArgs, prepared: &Prepared, plan: &Plan, home: &Path) -> CommandResult {
+fn carry_out(
+    args: &RunArgs,
+    prepared: &Prepared,
+    plan: &Plan,
+    home: &Path,
+    source: Option<&Template>,
+) -> CommandResult {
     let op = &prepared.op;
-    let (source, warnings) = launch::template(op, home)?;
-    single::warn(&warnings);
+    let source = match source {
+        Some(source) => source.clone(),
+        None => {
+            let (template, warnings) = launch::template(op, home)?;
+            single::warn(&warnings);
+            template
+        }
+    };
     let program = plan.spec.program.as_ref();
     let program_source = program.map(|op| launch::template(op, home)).transpose()?;
     let stop = StopFlag::new()?;
@@ -129,4 +149,13 @@ fn batch_run(args: &RunArgs, prepared: &Prepared, plan: &Plan) -> RunSpec {
             .filter(|label| !label.is_empty()),
         ..spec
     }
+}
+
+/// Plans a batch again, with the flags that are given besides its own.
+pub fn restart(_args: &RunArgs, row: &RunRow, _context: &Context) -> CommandResult {
+    Err(Failure::new(format!(
+        "batch {} cannot be restarted in place\nUse 'gage run --proto {}' for a new batch with its flags.",
+        row.run.id(),
+        row.run.short_id()
+    )))
 }

@@ -1,6 +1,7 @@
 //! `gage run`: one run, a batch, or a look at what would be run. Understands the options and asks the questions;
 //! merging flags is `launch`'s, running is `run`'s, searching `batch`'s.
 
+mod again;
 mod batch;
 mod look;
 mod options;
@@ -9,13 +10,19 @@ mod single;
 pub use options::RunArgs;
 
 use super::{CommandResult, Context, Failure, eprint_line};
-use crate::flags::Assignments;
+use crate::flags::{Assignments, FlagValues};
 use crate::launch::{self, Wish};
 use crate::project::Project;
 use crate::report::prompt;
 
 pub fn run(args: RunArgs, context: &Context) -> CommandResult {
     args.check()?;
+    if let Some(word) = &args.restart {
+        return again::restart(&args, word, context);
+    }
+    if let Some(word) = &args.proto {
+        return again::proto(&args, word, context);
+    }
     let project = Project::open(&context.cwd)?;
     let op = project.operation(args.operation())?;
     if args.help_op || args.help_model {
@@ -31,21 +38,24 @@ pub fn run(args: RunArgs, context: &Context) -> CommandResult {
         optimize: args.optimize,
         options: &args.opt_flags,
     };
-    let prepared = launch::prepare(op, &given, wish, args.force_flags, &context.cwd)?;
+    let prepared = launch::prepare(op, &given, wish, &FlagValues::new(), args.force_flags, &context.cwd)?;
     single::warn(&prepared.warnings);
     let home = context.runs_home(project.runs_dir.clone())?;
     if prepared.optimizer.is_some() {
-        return batch::run(&args, &prepared, &project, &home, context);
+        return batch::run(&args, &prepared, &project, &home, None, context);
     }
     not_a_batch(&args)?;
     if args.print_cmd || args.print_env {
         return look::command(&args, &prepared);
     }
+    if args.needed && single::is_done(&prepared, &home, context)? {
+        return Ok(0);
+    }
     let verb = if args.stage { "stage" } else { "run" };
     if !args.yes && !confirmed(&single::preview(&prepared, verb))? {
         return Ok(0);
     }
-    single::run(&args, &prepared, &home, context)
+    single::run(&args, &prepared, &home, None, context)
 }
 
 /// Refuses or ignores the options that only a batch has.

@@ -8,12 +8,13 @@ use std::time::Duration;
 use nix::libc::{SIGHUP, SIGINT, SIGTERM};
 
 use super::RunArgs;
-use crate::cli::{CommandResult, Context, Failure, eprint_line};
+use crate::cli::{CommandResult, Context, Failure, eprint_line, print};
 use crate::flags::{Resolved, encode};
 use crate::launch::{self, LaunchError, Prepared, Single};
-use crate::run::compose::Naming;
+use crate::report::listing;
+use crate::run::compose::{Naming, compose};
 use crate::run::output::Stream;
-use crate::run::{self, Caller, Event, Notice, Run, StopFlag, Supervise};
+use crate::run::{self, Caller, Event, Notice, Run, StopFlag, Supervise, Template};
 
 /// The flags of a run as its preview shows them.
 pub fn preview(prepared: &Prepared, verb: &str) -> String {
@@ -41,13 +42,42 @@ pub fn environment(args: &RunArgs) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Makes, stages and (without `--stage`) runs it.
-pub fn run(args: &RunArgs, prepared: &Prepared, home: &Path, context: &Context) -> CommandResult {
+/// `--needed`: says which runs make this one unnecessary, if any do.
+pub fn is_done(prepared: &Prepared, home: &Path, context: &Context) -> Result<bool, Failure> {
+    let flags = &prepared.rows[0].values;
+    let (spec, _) = compose(&prepared.op, flags, &Naming::default(), &BTreeMap::new());
+    let rows = launch::matching(home, &spec.opref(), flags)?;
+    if rows.is_empty() {
+        return Ok(false);
+    }
+    let listed = listing::preview(&rows, &context.here());
+    print(&format!(
+        "Skipping because the following runs match this operation (--needed specified):\n{listed}"
+    ));
+    Ok(true)
+}
+
+/// Makes, stages and (without `--stage`) runs it. `source` are the files of another run instead of the project's.
+pub fn run(
+    args: &RunArgs,
+    prepared: &Prepared,
+    home: &Path,
+    source: Option<&Template>,
+    context: &Context,
+) -> CommandResult {
     let op = &prepared.op;
     let flags: &Resolved = &prepared.rows[0];
     let seed = launch::seed(args.random_seed).map_err(failure)?;
-    let (source, warnings) = launch::template(op, home)?;
-    warn(&warnings);
+    let own;
+    let source = match source {
+        Some(source) => source,
+        None => {
+            let (template, warnings) = launch::template(op, home)?;
+            warn(&warnings);
+            own = template;
+            &own
+        }
+    };
     let single = Single {
         op,
         flags,
@@ -57,7 +87,7 @@ pub fn run(args: &RunArgs, prepared: &Prepared, home: &Path, context: &Context) 
         id: args.run_id.clone(),
         dir: args.run_dir.as_ref().map(|dir| context.cwd.join(dir)),
     };
-    let (run, warnings) = launch::make(home, &single, &source).map_err(failure)?;
+    let (run, warnings) = launch::make(home, &single, source).map_err(failure)?;
     warn(&warnings);
     if args.verbose {
         eprint_line(&format!("Run {} with seed {seed}", run.id()));
