@@ -72,6 +72,14 @@ impl Prefix {
         }
     }
 
+    /// Whole lines as they are.
+    pub fn none() -> Prefix {
+        Prefix {
+            text: String::new(),
+            held: Vec::new(),
+        }
+    }
+
     /// Writes the lines that `bytes` completes.
     pub fn write(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
         self.held.extend_from_slice(bytes);

@@ -18,6 +18,7 @@ pub mod prompt;
 pub mod screen;
 pub mod style;
 pub mod table;
+pub mod terminal;
 pub mod time;
 
 pub use comparison::Comparison;

@@ -40,6 +40,11 @@ impl Tally {
         }
     }
 
+    /// The planned number of trials has changed.
+    pub fn plan(&mut self, total: Option<u64>) {
+        self.total = total;
+    }
+
     /// A trial that ended before this gage began.
     pub fn earlier(&mut self, number: u64, value: Option<f64>, failed: bool) {
         self.running += 1;
