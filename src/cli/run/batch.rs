@@ -6,13 +6,15 @@ use std::path::Path;
 use nix::libc::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{RunArgs, confirmed, single};
-use crate::batch::report::Plain;
+use crate::batch::report::{Plain, Report};
 use crate::batch::trials::Making;
 use crate::batch::{self, BatchSpec, Plan, preview, trials_table};
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print};
 use crate::flags::FlagValues;
 use crate::launch::{self, Chosen, GRID, Prepared};
 use crate::project::{OpDef, Project};
+use crate::report::Screen;
+use crate::report::terminal::Terminal;
 use crate::run::compose::{Naming, compose};
 use crate::run::{Caller, RunSpec, Staging, StopFlag, Template};
 use crate::store::RunRow;
@@ -120,8 +122,17 @@ fn carry_out(
         proto,
         keep_batch: args.keep_batch,
     };
-    let outcome = batch::drive(plan, &mut making, &mut Plain::new(), &stop)?;
+    let outcome = batch::drive(plan, &mut making, &mut *watching(), &stop)?;
     Ok(outcome.exit)
+}
+
+/// Who sees the batch: a person on a terminal, or whatever reads standard error.
+fn watching() -> Box<dyn Report> {
+    if Screen::stderr().is_terminal() {
+        Box::new(Terminal::new())
+    } else {
+        Box::new(Plain::new())
+    }
 }
 
 /// The run that the batch itself is.
