@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::filters::FilterArgs;
-use super::{CommandResult, Context, Failure, choose, print, reason};
+use super::{CommandResult, Context, Failure, choose, eprint_line, print, reason};
 use crate::report::{Comparison, Screen, pager};
 use crate::run::meta;
 use crate::scalars::columns::{ColKind, Qualifier, ScalarCol};
@@ -304,12 +304,31 @@ fn show(comparison: Comparison, args: &CompareArgs, context: &Context) -> Comman
         return Ok(0);
     }
     let screen = Screen::stdout();
-    let fitting = comparison.table(&screen);
     let whole = Screen { size: None, ..screen };
-    // Cut to the terminal where that is enough; else whole, to be scrolled in both directions.
-    let paged = !args.table && !pager::fits(&fitting, &screen) && pager::page(comparison.table(&whole).as_bytes())?;
-    if !paged {
-        print(&if args.table { comparison.table(&whole) } else { fitting });
+    if args.table {
+        print(&comparison.table(&whole));
+        return Ok(0);
+    }
+    let mut narrow = comparison.clone();
+    let left_out = match args.only {
+        Some(_) => Vec::new(),
+        None => narrow.fit_width(&screen, &GIVE_WAY),
+    };
+    let text = narrow.table(&screen);
+    // What is still too wide is shown whole, to be scrolled in both directions.
+    let shown = if pager::fits_width(&text, &screen) {
+        pager::fits(&text, &screen) || !pager::page(text.as_bytes())?
+    } else {
+        !pager::page(comparison.table(&whole).as_bytes())?
+    };
+    if shown {
+        print(&text);
+    }
+    if !left_out.is_empty() {
+        eprint_line(&format!("Left out to fit: {} (--table shows all)", left_out.join(", ")));
     }
     Ok(0)
 }
+
+/// Columns that say least beside the others, first the one that goes first.
+const GIVE_WAY: [&str; 4] = ["label", "time", "started", "operation"];

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 use super::filters::FilterArgs;
 use super::{CommandResult, Context, Failure, choose, eprint_line, print, print_bytes};
 use crate::report::listing::{self, Form};
+use crate::report::table::{FRAME, framed};
 use crate::report::{Cell, Column, Paint, Screen, Table, info, json, time};
 use crate::store::{RunRow, Store};
 
@@ -55,7 +56,7 @@ pub struct ListArgs {
     #[arg(short, long, conflicts_with_all = ["verbose", "comments"])]
     simplified: bool,
 
-    /// Show names and relative times, with headings
+    /// Show names and relative times, with headings, in a box
     #[arg(long, conflicts_with_all = ["simplified", "verbose", "comments"])]
     table: bool,
 
@@ -126,7 +127,10 @@ fn text(rows: &[RunRow], args: &ListArgs, context: &Context) -> String {
     let screen = Screen::stdout();
     let here = context.here();
     if args.table {
-        return boxed(rows).render(&screen);
+        let size = screen
+            .size
+            .map(|(columns, lines)| (columns.saturating_sub(FRAME), lines));
+        return framed(&named_table(rows).lines(&Screen { size, ..screen }));
     }
     let form = if args.simplified {
         Form::Simplified
@@ -152,7 +156,7 @@ fn text(rows: &[RunRow], args: &ListArgs, context: &Context) -> String {
     out
 }
 
-fn boxed(rows: &[RunRow]) -> Table {
+fn named_table(rows: &[RunRow]) -> Table {
     let mut table = Table::new(vec![
         Column::new("#").right(),
         Column::new("name"),

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Cell, Column, Paint, Screen, Table, field};
+use super::{Cell, Column, Paint, Screen, Table, field, pager};
 use crate::store::Field;
 
 /// What `compare` shows.
@@ -31,6 +31,29 @@ impl Comparison {
         let mut values = self.rows.iter().map(|row| &row[column]);
         let first = values.next();
         values.all(|value| Some(value) == first)
+    }
+
+    /// Takes away columns named in `dispensable`, in that order, until the table fits the terminal's width, and
+    /// says which. Takes nothing when that would not be enough.
+    pub fn fit_width(&mut self, screen: &Screen, dispensable: &[&str]) -> Vec<String> {
+        let whole = Screen { size: None, ..*screen };
+        let mut smaller = self.clone();
+        let mut left_out = Vec::new();
+        for name in dispensable {
+            if pager::fits_width(&smaller.table(&whole), screen) {
+                break;
+            }
+            let before = smaller.headings.len();
+            smaller.retain_columns(|c, column| c.headings[column] != *name);
+            if smaller.headings.len() < before {
+                left_out.push(name.to_string());
+            }
+        }
+        if !pager::fits_width(&smaller.table(screen), screen) {
+            return Vec::new();
+        }
+        *self = smaller;
+        left_out
     }
 
     /// Aligned columns; numbers stand right. On a terminal texts give way so that a row fits.
@@ -166,6 +189,22 @@ run,label,lr,loss
         comparison.retain_columns(|c, column| c.headings[column] == "run" || !c.is_constant(column));
         assert_eq!(comparison.headings, ["run", "label", "loss"]);
         assert!(comparison.rows.iter().all(|row| row.len() == 3));
+    }
+
+    #[test]
+    fn columns_give_way_to_the_width() {
+        let left_out = |width| {
+            let mut comparison = sample();
+            let screen = Screen {
+                colour: false,
+                size: Some((width, 24)),
+            };
+            let left_out = comparison.fit_width(&screen, &["time", "label"]);
+            (left_out, comparison.headings.len())
+        };
+        assert_eq!(left_out(80), (vec![], 4));
+        assert_eq!(left_out(25), (vec!["label".to_string()], 3));
+        assert_eq!(left_out(10), (vec![], 4), "it would not be enough");
     }
 
     #[test]

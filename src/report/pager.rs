@@ -7,12 +7,13 @@ use super::{Screen, table};
 
 /// True when `text` fits the terminal in length and width, or there is no terminal.
 pub fn fits(text: &str, screen: &Screen) -> bool {
-    match screen.size {
-        Some((columns, lines)) => {
-            text.lines().count() < lines && text.lines().all(|line| table::shown_width(line) <= columns)
-        }
-        None => true,
-    }
+    fits_width(text, screen) && screen.size.is_none_or(|(_, lines)| text.lines().count() < lines)
+}
+
+/// True when no line of `text` is wider than the terminal.
+pub fn fits_width(text: &str, screen: &Screen) -> bool {
+    let width = screen.width().unwrap_or(usize::MAX);
+    text.lines().all(|line| table::shown_width(line) <= width)
 }
 
 /// Shows `bytes` through the pager whatever their size. False: there is none, and the caller prints them.

@@ -194,6 +194,23 @@ impl Table {
     }
 }
 
+/// Lines in a frame.
+pub fn framed(lines: &[String]) -> String {
+    let width = lines.iter().map(|line| shown_width(line.trim_end())).max().unwrap_or(0);
+    let rule = "─".repeat(width + 2);
+    let mut out = format!("╭{rule}╮\n");
+    for line in lines {
+        let line = line.trim_end();
+        let pad = " ".repeat(width - shown_width(line));
+        out.push_str(&format!("│ {line}{pad} │\n"));
+    }
+    out.push_str(&format!("╰{rule}╯\n"));
+    out
+}
+
+/// Columns and lines that a frame takes.
+pub const FRAME: usize = 4;
+
 /// Cuts `text` to `width` columns, the last one being an ellipsis.
 pub fn shorten(text: &str, width: usize) -> String {
     if text.width() <= width {
