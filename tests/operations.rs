@@ -236,12 +236,18 @@ fn documented_files_are_valid() {
     let text = include_str!("../docs/operations.md");
     let mut count = 0;
     for block in text.split("```").skip(1).step_by(2) {
-        let Some((first, body)) = block.split_once('\n').and_then(|(_, body)| body.split_once('\n')) else { continue };
+        let Some((first, body)) = block.split_once('\n').and_then(|(_, body)| body.split_once('\n')) else {
+            continue;
+        };
         let Some(name) = first.strip_prefix("# ") else { continue };
         let dir = project(&[(name, body), ("train.py", "lr = 0.1\n"), ("score.py", "")]);
         let kind = if name.starts_with("guild") { "Guild" } else { "Gage" };
         let (out, error, _) = gage(dir.path(), &["check", "."]);
-        assert_eq!((out, error.as_str()), (format!("{name} is a valid {kind} file\n"), ""), "{body}");
+        assert_eq!(
+            (out, error.as_str()),
+            (format!("{name} is a valid {kind} file\n"), ""),
+            "{body}"
+        );
         count += 1;
     }
     assert_eq!(count, 3);

@@ -44,6 +44,10 @@ pub enum ConfigError {
         value: String,
         format: &'static str,
     },
+    #[error("larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("cannot start a thread: {0}")]
+    NoThread(String),
     #[error("'{0}' cannot be rewritten in place")]
     NotInPlace(String),
 }

@@ -373,3 +373,24 @@ fn yaml_block_texts_are_replaced_with_their_headers() {
     }
     assert_eq!(rewritten("a.yaml", "- |\n  a\n- b\n", &given(&["0=x"])), "- x\n- b\n");
 }
+
+#[test]
+fn scripts_made_to_exhaust_the_stack_do_not() {
+    let n = 20_000;
+    for text in [
+        "+1".repeat(n),
+        ".b".repeat(n),
+        "()".repeat(n),
+        format!("+ {}1", "not ".repeat(n)),
+        format!("+ {}1", "- ".repeat(n)),
+        format!(" if {}1 else 2", "lambda: ".repeat(n)),
+        format!("\nif x: pass\n{}", "elif x: pass\n".repeat(n)),
+    ] {
+        // Whether it is accepted does not matter; that the process is still there does.
+        let _ = read("a.py", &format!("x = 1\ny = a{text}\n"));
+    }
+    let sum = format!("x = 1\ny = 1{}\n", "+1".repeat(n));
+    assert_eq!(keys("a.py", &sum), ["x=1"]);
+    let large = format!("x = 1\n{}", "# a comment\n".repeat(100_000));
+    assert_eq!(read("a.py", &large), Err(ConfigError::TooLarge(1 << 20)));
+}

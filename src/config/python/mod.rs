@@ -26,8 +26,17 @@ pub enum Scope {
     Namespace(String),
 }
 
-/// Deeper nesting than any script has; the parser is recursive and must not run out of stack.
+/// Deeper nesting of brackets than any script has.
 const MAX_NESTING: usize = 200;
+
+/// Scripts up to this many bytes are parsed on the stack at hand.
+const SHALLOW: usize = 4096;
+
+/// Larger scripts, in bytes, are not read.
+const LARGEST: usize = 1 << 20;
+
+/// Bytes of stack for a byte of script, for the densest nesting there is; what is not used costs nothing.
+const STACK_PER_BYTE: usize = 512;
 
 /// Top-level names with their constant values, a list of constants being one value and dicts left out. In order of
 /// first appearance; of several constants assigned to a name the last one counts.
@@ -76,7 +85,7 @@ pub fn rewrite(text: &str, values: &FlagValues, scope: &Scope) -> Result<Option<
     Ok((!edits.is_empty()).then(|| format!("{mark}{}", splice::apply(body, edits))))
 }
 
-/// Parses a script. What is nested too deep for a recursive parser counts as a syntax error.
+/// Parses a script; to be called, and its result used and dropped, `with_room` for it.
 pub fn parse(text: &str) -> Result<Parsed<ModModule>, ConfigError> {
     if let Some(at) = too_deep(text) {
         return Err(ConfigError::Syntax { line: line(text, at) });
@@ -86,8 +95,29 @@ pub fn parse(text: &str) -> Result<Parsed<ModModule>, ConfigError> {
     })
 }
 
+/// Runs `work`, which parses `text`, on a stack that fits the deepest nesting a text of its length can have: the
+/// parser is recursive, and a generated `1+1+1+...` must not end the process.
+pub fn with_room<T: Send>(text: &str, work: impl FnOnce() -> T + Send) -> Result<T, ConfigError> {
+    if text.len() <= SHALLOW {
+        return Ok(work());
+    }
+    if text.len() > LARGEST {
+        return Err(ConfigError::TooLarge(LARGEST));
+    }
+    let stack = STACK_PER_BYTE * text.len() + (1 << 20);
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(stack).spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| ConfigError::NoThread(error.to_string()))?;
+        thread.join().map_err(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// The keys of a scope with their places.
 pub(super) fn entries(text: &str, scope: &Scope) -> Result<Vec<(String, Node)>, ConfigError> {
+    with_room(text, || entries_here(text, scope))?
+}
+
+fn entries_here(text: &str, scope: &Scope) -> Result<Vec<(String, Node)>, ConfigError> {
     let module = parse(text)?;
     let mut found = Found::default();
     for statement in &module.syntax().body {

@@ -27,6 +27,10 @@ pub struct Detected {
 /// Reads a script. `None` if it is not valid Python.
 pub fn detect(source: &str) -> Option<Detected> {
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    python::with_room(source, || detect_here(source)).ok()?
+}
+
+fn detect_here(source: &str) -> Option<Detected> {
     let parsed = python::parse(source).ok()?;
     let module = parsed.syntax();
     let mut survey = Survey::default();
