@@ -127,6 +127,20 @@ fn a_file_is_checked() {
 }
 
 #[test]
+fn a_gage_file_hides_a_guild_file_silently() {
+    let dir = project(&[
+        ("gage.toml", "[a]\nexec = \"x\"\n"),
+        ("guild.yml", "b: {main: guild.pass}\n"),
+    ]);
+    assert_eq!(gage(dir.path(), &["ops"]), OUT("a\n"));
+    let (_, debug, _) = gage(dir.path(), &["--debug", "ops"]);
+    assert!(
+        debug.contains("gage.toml is used, ") && debug.contains("guild.yml is not"),
+        "{debug}"
+    );
+}
+
+#[test]
 fn an_invalid_file_stops_every_command_that_needs_it() {
     let gage_file = project(&[("gage.json", "{\"train\": {\"foo\": 1}}")]);
     let text = "There are errors in gage.json\nProperties ['train'] are invalid\nAdditional properties: ['foo']\n";

@@ -25,7 +25,10 @@ pub fn run(args: HelpArgs, context: &Context) -> CommandResult {
         .map(|subject| context.cwd.join(subject))
         .filter(|path| path.is_dir());
     if dir.is_some() || args.subject.is_none() {
-        let project = Project::open(dir.as_ref().unwrap_or(&context.cwd))?;
+        let project = match &dir {
+            Some(dir) => Project::open(dir)?,
+            None => context.project()?,
+        };
         let mut operations = Vec::new();
         for def in project.operations().filter(|def| !def.is_private()) {
             // What cannot be completed is shown as far as it goes.
@@ -44,7 +47,7 @@ pub fn run(args: HelpArgs, context: &Context) -> CommandResult {
         return Ok(0);
     }
     let subject = args.subject.unwrap_or_default();
-    let project = Project::open(&context.cwd)?;
+    let project = context.project()?;
     let def = match project.operation(Some(&subject)) {
         Ok(def) => def,
         Err(error) => {

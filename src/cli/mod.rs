@@ -43,6 +43,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::project::Project;
+
 pub use failure::{CommandResult, Failure};
 
 /// Heading of the options that every command takes.
@@ -204,6 +206,19 @@ impl Context {
             Failure::new("cannot find a home directory: HOME is not set - set GAGE_HOME or use 'gage -H PATH'")
         })?;
         Ok(home.join(".gage"))
+    }
+
+    /// The project of the directory.
+    pub fn project(&self) -> Result<Project, Failure> {
+        let project = Project::open(&self.cwd)?;
+        if let (true, Some(file), Some(hidden)) = (self.debug, &project.file, &project.hidden) {
+            eprint_line(&format!(
+                "DEBUG: {} is used, {} is not",
+                file.display(),
+                hidden.display()
+            ));
+        }
+        Ok(project)
     }
 
     /// The directory that holds all runs. `project` is the `$runs-dir` of the operations file, if it has one.

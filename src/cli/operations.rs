@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{CommandResult, Context, Failure, print};
 use crate::flags::encode;
-use crate::project::{Command, OpDef, Project};
+use crate::project::{Command, OpDef};
 use crate::report::help;
 
 /// List the operations of this project
@@ -28,7 +28,7 @@ pub struct OperationsArgs {
 }
 
 pub fn run(args: OperationsArgs, context: &Context) -> CommandResult {
-    let project = Project::open(&context.cwd)?;
+    let project = context.project()?;
     let named = |def: &&OpDef| {
         let name = def.name.to_lowercase();
         args.filters.iter().all(|filter| name.contains(&filter.to_lowercase()))

@@ -24,6 +24,14 @@ pub(super) fn operations_file(dir: &Path) -> Option<(&'static str, Dialect)> {
     FILES.into_iter().find(|(name, _)| dir.join(name).is_file())
 }
 
+/// The Guild file that is not read because there is a gage file.
+pub(super) fn hidden_file(dir: &Path, found: Dialect) -> Option<PathBuf> {
+    let mut guild = FILES
+        .iter()
+        .filter(|(_, dialect)| *dialect == Dialect::Guild && found == Dialect::Gage);
+    guild.find_map(|(name, _)| Some(dir.join(name)).filter(|file| file.is_file()))
+}
+
 /// The dialect of a file that is named on the command line.
 pub(super) fn dialect(file: &Path) -> Dialect {
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();

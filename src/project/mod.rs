@@ -45,6 +45,8 @@ pub struct Project {
     pub models: Vec<Model>,
     /// What in the file means nothing to gage, without `WARNING: `.
     pub warnings: Vec<String>,
+    /// A Guild file that a gage file makes gage overlook.
+    pub hidden: Option<PathBuf>,
     dialect: Option<Dialect>,
     operations: Vec<Declared>,
 }
@@ -76,7 +78,10 @@ impl Project {
                 dir: dir.to_path_buf(),
                 ..Project::default()
             }),
-            Some((name, dialect)) => Project::read(&dir.join(name), name, dialect),
+            Some((name, dialect)) => Ok(Project {
+                hidden: find::hidden_file(dir, dialect),
+                ..Project::read(&dir.join(name), name, dialect)?
+            }),
         }
     }
 

@@ -108,7 +108,10 @@ fn the_first_file_counts() {
         assert_eq!(names.join(" "), ["f", "e", "d", "c", "b", "a"][count - 3]);
         assert_eq!(project.file.unwrap(), dir.path().join(all[count - 1].0));
         assert_eq!(project.dir, dir.path());
+        assert_eq!(project.hidden, Some(dir.path().join("guild.yml")));
     }
+    let (_dir, guild) = project(&all[..2]);
+    assert_eq!(guild.hidden, None);
 }
 
 #[test]
@@ -428,4 +431,65 @@ fn files_that_are_no_operations_files() {
         error.report(),
         "There are errors in gage.toml\ngage.toml: invalid UTF-8, line 2, column 6"
     );
+}
+
+/// A value of any shape, made of what operations files are made of.
+fn any_value() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
+    use proptest::prelude::*;
+    let words = [
+        "",
+        "a",
+        "all",
+        "train.py",
+        "conf/*#**.*",
+        "-#x",
+        "gp",
+        "python train.py ${flag_args}",
+        "-loss",
+        "INT",
+        "a:b",
+        "[",
+    ];
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        (-2..9i64).prop_map(serde_json::Value::from),
+        prop::sample::select(words.to_vec()).prop_map(serde_json::Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 3, |inner| {
+        let keys = [
+            "run", "keys", "prefix", "rename", "files", "default", "choices", "value", "min", "a", "file", "flags",
+        ];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(serde_json::Value::from),
+            prop::collection::vec((prop::sample::select(keys.to_vec()), inner), 0..3).prop_map(|entries| entries
+                .into_iter()
+                .map(|(key, value)| (key.to_string(), value))
+                .collect()),
+        ]
+    })
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    /// Whatever an operation says, in either dialect, it is refused or completed; nothing panics.
+    #[test]
+    fn any_operation_is_completed_or_refused(
+        entries in proptest::collection::vec((0..64usize, any_value()), 0..4),
+        guild in proptest::bool::ANY,
+    ) {
+        let schema = super::json_schema();
+        let known = schema["patternProperties"].as_object().unwrap().values().next().unwrap()["properties"].as_object().unwrap();
+        let more = ["main", "notebook", "python-path", "run-attrs", "env-secrets"];
+        let keys: Vec<&str> = known.keys().map(String::as_str).chain(more).collect();
+        let op: serde_json::Value = entries.into_iter().map(|(i, value)| (keys[i % keys.len()].to_string(), value)).collect();
+        let name = if guild { "guild.yml" } else { "gage.json" };
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[(name, &serde_json::json!({ "op": op }).to_string()), ("train.py", "lr = 1\n")]);
+        if let Ok(project) = Project::open(dir.path()) {
+            let _ = project.operation(Some("op"));
+            project.check();
+        }
+    }
 }

@@ -12,7 +12,6 @@ pub use options::RunArgs;
 use super::{CommandResult, Context, Failure, eprint_line};
 use crate::flags::{Assignments, FlagValues};
 use crate::launch::{self, Wish};
-use crate::project::Project;
 use crate::report::prompt;
 
 pub fn run(args: RunArgs, context: &Context) -> CommandResult {
@@ -23,7 +22,7 @@ pub fn run(args: RunArgs, context: &Context) -> CommandResult {
     if let Some(word) = &args.proto {
         return again::proto(&args, word, context);
     }
-    let project = Project::open(&context.cwd)?;
+    let project = context.project()?;
     let op = project.operation(args.operation())?;
     if args.help_op || args.help_model {
         return look::help(&args, &op, &project);
