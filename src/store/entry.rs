@@ -2,11 +2,14 @@
 //! whose stamps moved is read again.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::fcntl::AtFlags;
+use nix::sys::stat::{SFlag, fstatat};
 
 use super::RunRow;
 use super::index::Head;
@@ -51,28 +54,68 @@ pub(super) struct Stamp {
     pub size: u64,
 }
 
-impl MetaTimes {
-    pub fn of(run: &Run) -> MetaTimes {
-        MetaTimes([run.meta(""), run.meta("proc"), run.user_dir()].map(|path| time_of(&path)))
-    }
+/// A runs home, open: a short name below it is looked up faster than a long path.
+pub(super) struct Home {
+    pub path: PathBuf,
+    dir: Option<File>,
 }
 
-impl Stamp {
-    fn of(path: PathBuf, home: &Path) -> Stamp {
-        let (time, size) = match fs::symlink_metadata(&path) {
-            Ok(meta) => (nanoseconds(&meta), if meta.is_file() { meta.len() } else { 0 }),
-            Err(_) => (0, 0),
+impl Home {
+    /// The home need not exist.
+    pub fn open(path: &Path) -> Home {
+        Home {
+            path: path.to_path_buf(),
+            dir: File::open(path).ok(),
+        }
+    }
+
+    /// Modification time in nanoseconds, and the size of a file; zeros if there is no such thing. `name` is relative
+    /// to the home, or absolute.
+    fn stat(&self, name: &Path) -> (i64, u64) {
+        let Some(Ok(stat)) = self.dir.as_ref().map(|dir| fstatat(dir, name, AtFlags::empty())) else {
+            return (0, 0);
         };
-        let path = path.strip_prefix(home).map(Path::to_path_buf).unwrap_or(path);
+        let is_file = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
+        let time = stat
+            .st_mtime
+            .saturating_mul(1_000_000_000)
+            .saturating_add(stat.st_mtime_nsec);
+        let size = if is_file {
+            u64::try_from(stat.st_size).unwrap_or(0)
+        } else {
+            0
+        };
+        (time, size)
+    }
+
+    /// The modification time of a run's meta directory.
+    pub fn meta_time(&self, id: &str) -> i64 {
+        self.stat(Path::new(&format!("{id}.meta"))).0
+    }
+
+    fn meta_times(&self, id: &str) -> MetaTimes {
+        let mut name = format!("{id}.meta");
+        let meta = self.stat(Path::new(&name)).0;
+        name.push_str("/proc");
+        let proc = self.stat(Path::new(&name)).0;
+        name.truncate(id.len());
+        name.push_str(".user");
+        MetaTimes([meta, proc, self.stat(Path::new(&name)).0])
+    }
+
+    fn stamp(&self, path: PathBuf) -> Stamp {
+        let path = path.strip_prefix(&self.path).map(Path::to_path_buf).unwrap_or(path);
+        let (time, size) = self.stat(&path);
         Stamp { path, time, size }
     }
 }
 
 impl Entry {
     /// Reads a run.
-    pub fn read(run: &Run) -> Entry {
+    pub fn read(home: &Home, id: &str) -> Entry {
         let began = now();
-        let meta_times = MetaTimes::of(run);
+        let run = &Run::new(&home.path, id);
+        let meta_times = home.meta_times(id);
         let mut warnings = Vec::new();
         let mut row = RunRow::read_facts(run, &mut warnings);
         let mut places = found::places(&run.dir(), &run.meta(""));
@@ -89,7 +132,7 @@ impl Entry {
         let watched = dirs
             .into_iter()
             .chain(places.files.iter().map(|file| file.path.clone()));
-        let stamps: Vec<Stamp> = watched.map(|path| Stamp::of(path, run.home())).collect();
+        let stamps: Vec<Stamp> = watched.map(|path| home.stamp(path)).collect();
         let own = found::sum_up(places, &run.meta(""));
         row.scalars = own.summaries;
         warnings.extend(own.warnings);
@@ -105,16 +148,15 @@ impl Entry {
     }
 
     /// True while nothing that lists show has changed.
-    pub fn facts_hold(&self) -> bool {
-        !self.racy && MetaTimes::of(&self.row.run) == self.meta_times
+    pub fn facts_hold(&self, home: &Home) -> bool {
+        !self.racy && home.meta_times(self.row.run.id()) == self.meta_times
     }
 
     /// True while no event file of the run has changed and none has come.
-    pub fn scalars_hold(&self) -> bool {
-        let home = self.row.run.home();
+    pub fn scalars_hold(&self, home: &Home) -> bool {
         self.stamps
             .iter()
-            .all(|stamp| Stamp::of(home.join(&stamp.path), home) == *stamp)
+            .all(|stamp| home.stat(&stamp.path) == (stamp.time, stamp.size))
     }
 
     /// True for a run whose status is said by its files alone, and so stands while they do: it ended, or nobody
@@ -134,22 +176,15 @@ impl Entry {
     }
 }
 
-/// Modification time of a directory in nanoseconds; 0 if there is none.
-pub(super) fn time_of(path: &Path) -> i64 {
-    fs::metadata(path).map_or(0, |meta| nanoseconds(&meta))
-}
-
-/// The modification time of a runs home, if nothing can have changed since without moving it.
+/// The modification time of a runs home in nanoseconds; 0 if it may change without moving it.
 pub(super) fn settled_time(home: &Path) -> io::Result<i64> {
     let began = now();
-    let time = nanoseconds(&fs::metadata(home)?);
-    Ok(if time > began - TICK { 0 } else { time })
-}
-
-fn nanoseconds(meta: &fs::Metadata) -> i64 {
-    meta.mtime()
+    let meta = fs::metadata(home)?;
+    let time = meta
+        .mtime()
         .saturating_mul(1_000_000_000)
-        .saturating_add(meta.mtime_nsec())
+        .saturating_add(meta.mtime_nsec());
+    Ok(if time > began - TICK { 0 } else { time })
 }
 
 fn now() -> i64 {

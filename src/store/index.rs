@@ -11,13 +11,20 @@ mod segment;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use segment::{Build, Segment};
+use segment::{Build, Segment, Window};
 
 /// The directory below the runs home.
 const DIR: &str = ".index";
 
 /// `recent` is merged into `base` when it holds more than this and more than an eighth of it.
 const RECENT: usize = 500;
+
+/// What one who reads entries in order has at hand of the files.
+#[derive(Default)]
+pub(super) struct Windows {
+    base: Window,
+    recent: Window,
+}
 
 /// A run in the index, by place.
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +49,8 @@ pub(super) struct Head {
 }
 
 /// A change to the index: a run and its new entry, or that it is gone.
-pub(super) struct Change<'a> {
-    pub id: &'a str,
+pub(super) struct Change {
+    pub id: String,
     pub head: Head,
     pub entry: Vec<u8>,
 }
@@ -114,8 +121,13 @@ impl Index {
     }
 
     /// The entry of a run; `None` if it is torn. Cheapest in the order of the list.
-    pub fn entry(&self, place: Place) -> Option<Vec<u8>> {
-        self.segment(place).entry(place.at)
+    pub fn entry<'w>(&self, place: Place, windows: &'w mut Windows) -> Option<&'w [u8]> {
+        let window = if place.recent {
+            &mut windows.recent
+        } else {
+            &mut windows.base
+        };
+        self.segment(place).entry(place.at, window)
     }
 
     fn segment(&self, place: Place) -> &Segment {
@@ -124,12 +136,12 @@ impl Index {
 
     /// Writes changes. `home_time` is the modification time of the runs home for which the index is now complete;
     /// 0 if that cannot be said. Does nothing where it cannot write: the next listing does the work again.
-    pub fn save(self, changes: Vec<Change<'_>>, home_time: i64) {
+    pub fn save(self, changes: Vec<Change>, home_time: i64) {
         let same_time = self.recent.home_time == home_time && self.recent.base == self.base.base && self.base.base != 0;
         if changes.is_empty() && same_time || !self.dir.is_dir() {
             return;
         }
-        let changed: HashSet<&str> = changes.iter().map(|change| change.id).collect();
+        let changed: HashSet<&str> = changes.iter().map(|change| change.id.as_str()).collect();
         let kept: Vec<u32> = self
             .recent
             .places()
@@ -138,13 +150,14 @@ impl Index {
         let recent_len = changes.len() + kept.len();
         let merge = self.base.len() == 0 || recent_len > RECENT && recent_len > self.base.len() / 8;
         let mut build = Build::default();
+        let mut windows = Windows::default();
         for at in &kept {
-            build.copy(&self.recent, *at);
+            build.copy(&self.recent, *at, &mut windows.recent);
         }
         if merge {
             let replaced: HashSet<&str> = kept.iter().map(|at| self.recent.id(*at)).chain(changed).collect();
             for at in self.base.places().filter(|at| !replaced.contains(self.base.id(*at))) {
-                build.copy(&self.base, at);
+                build.copy(&self.base, at, &mut windows.base);
             }
         }
         for change in changes {
@@ -192,7 +205,7 @@ mod tests {
         let changes = changes
             .iter()
             .map(|(id, began, gone)| Change {
-                id,
+                id: id.to_string(),
                 head: Head {
                     gone: *gone,
                     ..head(*began)
@@ -208,7 +221,10 @@ mod tests {
         let places = index.places();
         let shown = |place: &Place| {
             let (head, id) = (index.head(*place), index.id(*place));
-            assert_eq!(index.entry(*place).unwrap(), id.repeat(3).into_bytes());
+            assert_eq!(
+                index.entry(*place, &mut Windows::default()).unwrap(),
+                id.repeat(3).into_bytes()
+            );
             format!("{id}{}{}", head.began, if head.gone { "-" } else { "" })
         };
         places.iter().map(shown).collect::<Vec<_>>().join(" ")

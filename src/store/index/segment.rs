@@ -8,7 +8,6 @@
 //! entries  bytes; what they mean is `codec`'s
 //! ```
 
-use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -37,8 +36,20 @@ pub struct Segment {
     /// Table and ids.
     table: Vec<u8>,
     file: Option<File>,
-    /// The part of the entries that was read last, and where it begins.
-    window: RefCell<(u64, Vec<u8>)>,
+}
+
+/// The part of the entries that was read last, for one who reads them in order.
+#[derive(Default)]
+pub struct Window {
+    begin: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn part(&self, begin: u64, length: usize) -> Option<&[u8]> {
+        let from = usize::try_from(begin.checked_sub(self.begin)?).ok()?;
+        self.bytes.get(from..from.checked_add(length)?)
+    }
 }
 
 impl Segment {
@@ -50,7 +61,6 @@ impl Segment {
             count: 0,
             table: Vec::new(),
             file: None,
-            window: RefCell::default(),
         })
     }
 
@@ -79,7 +89,6 @@ impl Segment {
             count,
             table,
             file: Some(file),
-            window: RefCell::default(),
         };
         // A place outside of the ids can only be if we wrote it so.
         segment
@@ -126,35 +135,27 @@ impl Segment {
     }
 
     /// The entry of a run; `None` if it is torn.
-    pub fn entry(&self, at: u32) -> Option<Vec<u8>> {
+    pub fn entry<'w>(&self, at: u32, window: &'w mut Window) -> Option<&'w [u8]> {
         let begin = u64::from_le_bytes(self.field(at, 16));
         let length = u32::from_le_bytes(self.field(at, 24)) as usize;
         let check = u32::from_le_bytes(self.field(at, 28));
-        let mut window = self.window.borrow_mut();
-        let (start, bytes) = &mut *window;
-        let inside = |start: u64, bytes: &[u8]| {
-            let from = usize::try_from(begin.checked_sub(start)?).ok()?;
-            bytes.get(from..from.checked_add(length)?).map(<[u8]>::to_vec)
-        };
-        let entry = match inside(*start, bytes) {
-            Some(entry) => entry,
-            None => {
-                let file = self.file.as_ref()?;
-                bytes.resize(length.max(WINDOW), 0);
-                *start = begin;
-                let offset = begin.checked_add((HEADER + self.table.len()) as u64)?;
-                let mut read = 0;
-                while read < length {
-                    match file.read_at(&mut bytes[read..], offset + read as u64) {
-                        Ok(more) if more > 0 => read += more,
-                        _ => break,
-                    }
+        if window.part(begin, length).is_none() {
+            let file = self.file.as_ref()?;
+            let offset = begin.checked_add((HEADER + self.table.len()) as u64)?;
+            window.begin = begin;
+            window.bytes.resize(length.max(WINDOW), 0);
+            let mut read = 0;
+            while read < length {
+                match file.read_at(&mut window.bytes[read..], offset + read as u64) {
+                    Ok(more) if more > 0 => read += more,
+                    _ => break,
                 }
-                bytes.truncate(read);
-                inside(*start, bytes)?
             }
-        };
-        (crc32c::crc32c(&entry) == check).then_some(entry)
+            window.bytes.truncate(read);
+        }
+        window
+            .part(begin, length)
+            .filter(|entry| crc32c::crc32c(entry) == check)
     }
 }
 
@@ -165,14 +166,14 @@ pub struct Build {
 }
 
 impl Build {
-    pub fn add(&mut self, id: &str, head: Head, entry: Vec<u8>) {
-        self.runs.push((id.to_string(), head, entry));
+    pub fn add(&mut self, id: String, head: Head, entry: Vec<u8>) {
+        self.runs.push((id, head, entry));
     }
 
     /// Takes a run over; a torn one is left out, and so read again.
-    pub fn copy(&mut self, from: &Segment, at: u32) {
-        if let Some(entry) = from.entry(at) {
-            self.add(from.id(at), from.head(at), entry);
+    pub fn copy(&mut self, from: &Segment, at: u32, window: &mut Window) {
+        if let Some(entry) = from.entry(at, window) {
+            self.add(from.id(at).to_string(), from.head(at), entry.to_vec());
         }
     }
 
@@ -252,7 +253,7 @@ mod tests {
                 listed: true,
                 ..Head::default()
             };
-            build.add(id, head, entry.clone());
+            build.add(id.clone(), head, entry.clone());
         }
         assert!(build.write(path, 5, 6));
     }
@@ -268,7 +269,9 @@ mod tests {
             runs.sort_by(|a, b| (b.1, &b.0).cmp(&(a.1, &a.0)));
             let segment = Segment::open(&path);
             prop_assert_eq!((segment.base, segment.home_time), (5, 6));
-            let read: Vec<_> = segment.places().map(|at| (segment.id(at).to_string(), segment.head(at).began, segment.entry(at).unwrap())).collect();
+            let mut window = Window::default();
+            let mut entry = |at| segment.entry(at, &mut window).unwrap().to_vec();
+            let read: Vec<_> = segment.places().map(|at| (segment.id(at).to_string(), segment.head(at).began, entry(at))).collect();
             prop_assert_eq!(read, runs);
         }
 
@@ -283,7 +286,7 @@ mod tests {
             if cut { bytes.truncate(at) } else { bytes[at] ^= xor }
             fs::write(&path, bytes).unwrap();
             let segment = Segment::open(&path);
-            let wrong = segment.places().filter(|at| segment.entry(*at).is_none()).count();
+            let wrong = segment.places().filter(|at| segment.entry(*at, &mut Window::default()).is_none()).count();
             // Either the whole file is refused or the one entry; bytes behind the checksum say nothing.
             prop_assert!(segment.len() == 0 || wrong == 1 || (44..48).contains(&at), "{at}");
         }

@@ -11,7 +11,7 @@ use crate::run::user::{self, Changes};
 use crate::run::{meta, remove};
 use crate::scalars::Scalar;
 use crate::scalars::events::Writer;
-use crate::store::Store;
+use crate::store::{Store, entry};
 
 /// A runs home whose clock we turn: file times are set back, so that nothing is too new to be believed.
 struct Home {
