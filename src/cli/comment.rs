@@ -32,7 +32,7 @@ pub struct CommentArgs {
     list: bool,
 
     /// Delete the comment with this number
-    #[arg(short, long, value_name = "INDEX")]
+    #[arg(short, long, value_name = "INDEX", value_parser = index)]
     delete: Option<usize>,
 
     /// Delete all comments
@@ -53,6 +53,11 @@ pub struct CommentArgs {
 
 const COMMAND: &str = "gage comment";
 const ACTIONS: [&str; 5] = ["--add", "--edit", "--list", "--delete", "--clear"];
+
+fn index(text: &str) -> Result<usize, String> {
+    let number = super::args::number_from(text, 0, None)?;
+    Ok(usize::try_from(number).unwrap_or(usize::MAX))
+}
 
 pub fn run(args: CommentArgs, context: &Context) -> CommandResult {
     let given = [

@@ -142,6 +142,11 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
     }
 }
 
+/// The command line as clap knows it, for completion and the reference.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Where a command acts.
 pub struct Context {
     /// The directory gage was started in, or that of `-C`.

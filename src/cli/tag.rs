@@ -63,7 +63,7 @@ pub fn run(args: TagArgs, context: &Context) -> CommandResult {
     };
     let mut heading = "You are about to modify tags for the following runs:".to_string();
     if !args.sync_labels {
-        heading.push_str("\nLabels are not updated - use --sync-labels to apply changes run labels.");
+        heading.push_str("\nLabels are not updated - use --sync-labels to change them as well.");
     }
     changing::confirmed(context, &rows, args.yes, &heading, "Continue", Yes)?;
     changing::each(&rows, "Modified tags for {} run(s)", |row| changes(row, &args))
