@@ -102,7 +102,7 @@ pub(super) fn file() -> Shape {
 
 fn operation() -> Shape {
     let version = either([Shape::Text { min: 1, blanks: false }, Shape::Number, Shape::Null]);
-    let patterns = || either([TEXT, list(TEXT), map_of(Shape::Any), Shape::Bool]);
+    let patterns = || either([TEXT, list(either([TEXT, map_of(TEXT)])), map_of(TEXT), Shape::Bool]);
     Shape::Map(map([
         ("version", "Part of the recorded name of a run's operation", version),
         ("description", "What it does; the first line is the summary", TEXT),

@@ -110,6 +110,13 @@ impl Patterns {
     }
 }
 
+/// Warnings about the patterns of an operation, before it is run: those that cannot be used.
+pub fn check(scalars: Option<&Json>, attributes: Option<&Json>) -> Result<Vec<String>, PatternsError> {
+    let (_, mut warnings) = Patterns::new(scalars, [])?;
+    warnings.extend(Attributes::new(attributes)?.1);
+    Ok(warnings)
+}
+
 /// Reads `KEY: VALUE`, `KEY: VALUE (STEP)` and `KEY: VALUE (anything)`. Blanks are those of ASCII.
 pub fn default_line(line: &[u8]) -> Option<DefaultLine<'_>> {
     if !line.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') {

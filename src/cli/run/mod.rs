@@ -13,6 +13,7 @@ use super::{CommandResult, Context, Failure, eprint_line};
 use crate::flags::{Assignments, FlagValues};
 use crate::launch::{self, Wish};
 use crate::report::prompt;
+use crate::scalars::patterns;
 
 pub fn run(args: RunArgs, context: &Context) -> CommandResult {
     args.check()?;
@@ -31,6 +32,7 @@ pub fn run(args: RunArgs, context: &Context) -> CommandResult {
     if let Some(code) = look::before_flags(&args, &op, context)? {
         return Ok(code);
     }
+    single::warn(&patterns::check(op.output_scalars.as_ref(), op.output_attrs.as_ref())?);
     let given = Assignments::parse(args.assignments())?;
     let wish = Wish {
         optimizer: args.optimizer.as_deref(),
