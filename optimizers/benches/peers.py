@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Time of one proposal: gage's optimizers beside Optuna's, in one run on one machine.
+
+    python3 optimizers/benches/peers.py [--gage "target/release/gage study serve --stdio"] [--sizes 20,100,1000]
+
+Makes a virtual environment of its own under target/peers and installs Optuna there. Both sides have seen the same
+function at as many points; then the processor time of ask and tell is measured, the median of a few means. gage is
+driven over its JSON lines in a child process, so its figures contain reading and writing the lines.
+"""
+import argparse
+import json
+import os
+import random
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+import venv
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+FOLDER = os.path.join(ROOT, "target", "peers")
+PYTHON = os.path.join(FOLDER, "bin", "python")
+PACKAGES = ["optuna>=4", "cmaes", "numpy", "scipy"]
+GAGE = ["random", "sobol", "tpe", "gp", "forest", "gbrt", "cmaes"]
+OPTUNA = ["random", "tpe", "cmaes"]
+REPEATS = 5
+STEPS = 4
+# A size that took longer than this ends the series of its optimizer.
+PATIENCE_S = 20.0
+
+
+def objective(point):
+    return sum((i + 1) * (x - 0.57) ** 2 for i, x in enumerate(point))
+
+
+def points(d, n):
+    draw = random.Random(d * 100003 + n)
+    return [[draw.random() for _ in range(d)] for _ in range(n)]
+
+
+class Gage:
+    """A study over JSON lines, opened with all of its `n` trials as starts, which cost nothing."""
+
+    def __init__(self, command, optimizer, d, n):
+        self.process = subprocess.Popen(
+            shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "RAYON_NUM_THREADS": "1"})
+        space = [{"name": f"x{i}", "type": "float", "low": 0.0, "high": 1.0} for i in range(d)]
+        options = {} if optimizer in ("random", "sobol") else {"random-starts": n}
+        self.call({"op": "open", "space": space, "direction": "minimize", "seed": 1, "optimizer": optimizer,
+                   "options": options})
+        for _ in range(n):
+            self.step()
+
+    def call(self, request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
+
+    def step(self):
+        trial = self.call({"op": "ask"})
+        self.call({"op": "tell", "id": trial["id"], "value": objective(trial["params"].values())})
+
+    def clock(self):
+        # Nanoseconds on a processor; exact, because the child sleeps while it is read.
+        return int(open(f"/proc/{self.process.pid}/schedstat").read().split()[0]) / 1e9
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Optuna:
+    """A study in memory, filled with finished trials."""
+
+    def __init__(self, sampler, d, n):
+        import optuna
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        make = {
+            "random": lambda: optuna.samplers.RandomSampler(seed=1),
+            "tpe": lambda: optuna.samplers.TPESampler(seed=1, multivariate=True),
+            "cmaes": lambda: optuna.samplers.CmaEsSampler(seed=1),
+        }
+        self.study = optuna.create_study(sampler=make[sampler]())
+        self.d = d
+        space = {f"x{i}": optuna.distributions.FloatDistribution(0.0, 1.0) for i in range(d)}
+        for point in points(d, n):
+            params = {f"x{i}": x for i, x in enumerate(point)}
+            trial = optuna.trial.create_trial(params=params, distributions=space, value=objective(point))
+            self.study.add_trial(trial)
+
+    def step(self):
+        trial = self.study.ask()
+        self.study.tell(trial, objective([trial.suggest_float(f"x{i}", 0.0, 1.0) for i in range(self.d)]))
+
+    def clock(self):
+        return time.process_time()
+
+    def close(self):
+        pass
+
+
+def measure(side):
+    """Milliseconds of processor time of one ask and the tell after it: the median of some means. Some proposals cost
+    more than others (a model is not fitted every time), so neither the smallest nor a single one would be fair."""
+    side.step()
+    means = []
+    while len(means) < REPEATS:
+        start = side.clock()
+        for _ in range(STEPS):
+            side.step()
+        means.append((side.clock() - start) / STEPS * 1e3)
+        if means[-1] > 500.0:
+            break
+    return statistics.median(means)
+
+
+def run(arguments):
+    import optuna
+    sizes = [int(n) for n in arguments.sizes.split(",")]
+    dims = [int(d) for d in arguments.dims.split(",")]
+    print(f"Optuna {optuna.__version__}, Python {sys.version.split()[0]}, one thread, ms of processor time")
+    print(f"{'':18} {'d':>3}" + "".join(f"{n:>11}" for n in sizes))
+    for d in dims:
+        rows = [("gage", name) for name in GAGE] + [("optuna", name) for name in OPTUNA]
+        for maker, name in rows:
+            cells = []
+            for n in sizes:
+                start = time.time()
+                side = Gage(arguments.gage, name, d, n) if maker == "gage" else Optuna(name, d, n)
+                cells.append(f"{measure(side):11.3f}")
+                side.close()
+                if time.time() - start > PATIENCE_S:
+                    break
+            print(f"{maker + ' ' + name:18} {d:>3}" + "".join(cells), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gage", default=os.path.join(ROOT, "target", "release", "gage") + " study serve --stdio")
+    parser.add_argument("--sizes", default="20,100,1000")
+    parser.add_argument("--dims", default="5,8,20")
+    arguments = parser.parse_args()
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    if os.path.realpath(sys.prefix) == os.path.realpath(FOLDER):
+        run(arguments)
+        return
+    if not os.path.exists(PYTHON):
+        venv.create(FOLDER, with_pip=True)
+        subprocess.check_call([PYTHON, "-m", "pip", "install", "--quiet", *PACKAGES])
+    os.execv(PYTHON, [PYTHON, os.path.abspath(__file__), *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()
