@@ -50,8 +50,19 @@ pub(super) fn project_dir(file: &Path) -> PathBuf {
     }
 }
 
+/// Bytes of an operations file: far more than any has, and read in no time.
+const LARGEST: u64 = 16 << 20;
+
 /// Reads a file, as the syntax of its suffix.
 pub(super) fn read(file: &Path) -> Result<Data, String> {
+    if let Ok(metadata) = std::fs::metadata(file) {
+        if !metadata.is_file() {
+            return Err("not a regular file".into());
+        }
+        if metadata.len() > LARGEST {
+            return Err(format!("larger than {LARGEST} bytes"));
+        }
+    }
     let bytes = std::fs::read(file).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => "does not exist".to_string(),
         _ => error.to_string(),
