@@ -7,6 +7,7 @@
 //! A new optimizer is one file here and one line in [`registry`].
 #![warn(missing_docs)]
 
+pub mod auto;
 pub mod cmaes;
 pub mod encode;
 pub mod forest;
@@ -28,6 +29,7 @@ pub mod surrogate;
 pub mod tpe;
 pub mod tree;
 pub mod trials;
+pub mod turbo;
 pub mod wanted;
 
 pub use encode::{Axis, Encoding};

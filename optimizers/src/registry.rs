@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 
+use crate::auto;
 use crate::cmaes;
 use crate::forest;
 use crate::gbrt;
@@ -13,6 +14,7 @@ use crate::random;
 use crate::sobol;
 use crate::space::{Point, Space};
 use crate::tpe;
+use crate::turbo;
 
 /// Where a proposal came from; what the log line of a trial says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +99,9 @@ pub struct Entry {
 
 /// Every optimizer, in the order in which help lists them.
 pub const REGISTRY: &[&Entry] = &[
+    &auto::ENTRY,
     &gp::ENTRY,
+    &turbo::ENTRY,
     &forest::ENTRY,
     &gbrt::ENTRY,
     &tpe::ENTRY,
