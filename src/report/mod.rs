@@ -15,6 +15,7 @@ pub mod pager;
 pub mod place;
 pub mod progress;
 pub mod prompt;
+pub mod quiet;
 pub mod screen;
 pub mod style;
 pub mod table;

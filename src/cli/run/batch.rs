@@ -14,6 +14,7 @@ use crate::flags::FlagValues;
 use crate::launch::{self, Chosen, GRID, Prepared};
 use crate::project::{OpDef, Project};
 use crate::report::Screen;
+use crate::report::quiet::Quiet;
 use crate::report::terminal::Terminal;
 use crate::run::compose::{Naming, compose};
 use crate::run::{Caller, RunSpec, Staging, StopFlag, Template};
@@ -122,17 +123,18 @@ fn carry_out(
         proto,
         keep_batch: args.keep_batch,
     };
-    let outcome = batch::drive(plan, &mut making, &mut *watching(), &stop)?;
+    let outcome = batch::drive(plan, &mut making, &mut *watching(args.quiet), &stop)?;
     Ok(outcome.exit)
 }
 
 /// Who sees the batch: a person on a terminal, or whatever reads standard error.
-fn watching() -> Box<dyn Report> {
-    if Screen::stderr().is_terminal() {
+fn watching(quiet: bool) -> Box<dyn Report> {
+    let shown: Box<dyn Report> = if Screen::stderr().is_terminal() {
         Box::new(Terminal::new())
     } else {
         Box::new(Plain::new())
-    }
+    };
+    if quiet { Box::new(Quiet(shown)) } else { shown }
 }
 
 /// The run that the batch itself is.
