@@ -58,6 +58,18 @@ pub(super) fn complete(declared: &Declared, project: &Project) -> Result<OpDef, 
             .run
             .as_ref()
             .is_some_and(|command| command.references().contains("flag_args"));
+    if let (None, Some(script), Some(FlagsDest::Args)) = (
+        &declared.flags_dest,
+        &def.main_script,
+        detected.as_ref().map(|detected| &detected.dest),
+    ) && !takes_arguments
+        && !names_a_flag(&def)
+    {
+        def.warnings.push(format!(
+            "flags of '{}' are not passed to {script}: add {FLAG_ARGS} to its exec",
+            def.name
+        ));
+    }
     def.flags_dest = match (&declared.flags_dest, detected) {
         (Some(dest), _) => dest.clone(),
         (None, Some(detected)) if detected.dest == FlagsDest::Globals || takes_arguments => detected.dest,
@@ -74,6 +86,12 @@ pub(super) fn complete(declared: &Declared, project: &Project) -> Result<OpDef, 
         words.push(FLAG_ARGS.into());
     }
     Ok(def)
+}
+
+/// Whether the command refers to a flag, or there is none.
+fn names_a_flag(def: &OpDef) -> bool {
+    let named = def.exec.run.as_ref().map(Command::references).unwrap_or_default();
+    def.flags.is_empty() || def.flags.keys().any(|flag| named.contains(flag))
 }
 
 /// `main`: a module of the source directory and its arguments.

@@ -212,6 +212,10 @@ fn flags_reach_the_script_of_a_command() {
     assert_eq!(shown("args"), "args args.py x=1");
     assert_eq!(shown("unpassed"), "env args.py x=1");
     assert_eq!(shown("said"), "dict:params  a=1");
+    assert_eq!(
+        project.check().warnings,
+        ["flags of 'unpassed' are not passed to args.py: add ${flag_args} to its exec"]
+    );
 }
 
 #[test]

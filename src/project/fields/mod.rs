@@ -1,13 +1,12 @@
 //! Fields of an operation that both dialects write alike: from a file's values to an [`OpDef`]'s. Errors are
 //! texts; who reads the file says where.
 
+mod flags;
+
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-mod flags;
-
 use super::OptimizerDef;
-
 use crate::flags::document::Data;
 use crate::flags::{Value, scalar};
 
