@@ -28,7 +28,7 @@ pub const ENTRY: Entry = Entry {
 /// Trees in a forest.
 const TREES: usize = 48;
 /// Most rows that a tree sees; beyond, each sees a random part. Keeps the cost of a proposal bounded.
-const ROWS: usize = 1500;
+const ROWS: usize = 750;
 struct ForestSearch(Surrogate);
 
 impl Optimizer for ForestSearch {
