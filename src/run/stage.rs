@@ -13,7 +13,7 @@ use super::facts::Facts;
 use super::hook::{self, Phase};
 use super::log::{self, Log};
 use super::manifest::{self, FileEvent, FileKind, ManifestEntry};
-use super::stop_flag::StopFlag;
+use super::stop_flag::{Asked, StopFlag};
 use super::template::Template;
 use super::{Run, RunError, clock, meta, tree};
 use crate::project::Command;
@@ -71,6 +71,8 @@ pub fn stage(run: &Run, staging: &Staging<'_>) -> Result<Vec<String>, RunError> 
     if let Err(error) = staged {
         log.line(format_args!("Staging failed: {error}"));
         let code = match &error {
+            // Ended by whoever asked for it: the run did not fail.
+            _ if staging.stop.is_some_and(|stop| stop.asked() > Asked::Nothing) => -15,
             RunError::Hook { code, .. } => *code,
             _ => 1,
         };

@@ -416,3 +416,23 @@ fn attributes_that_are_asked_for_are_stored() {
     );
     assert_eq!(fs::read_dir(run.meta("sys")).unwrap().count(), 2);
 }
+
+#[test]
+fn a_hook_that_is_stopped_leaves_a_terminated_run() {
+    let place = Place::new();
+    let mut spec = spec(Command::Shell("true".into()));
+    spec.opdef.exec.stage_runtime = Some(Command::Shell("sleep 1000".into()));
+    let run = create(&place.home(), &spec).unwrap();
+    let stop = gage::run::StopFlag::new().unwrap();
+    stop.stop();
+    let template = Template::default();
+    let staging = Staging {
+        stop: Some(&stop),
+        ..staging(&template)
+    };
+    assert_eq!(stage(&run, &staging).unwrap_err().exit_code(), 143);
+    assert_eq!(
+        (meta(&run, "proc/exit").as_str(), status::of(&run)),
+        ("-15", Status::Terminated)
+    );
+}
