@@ -153,13 +153,12 @@ fn list_files(run: &Run, dir: &std::path::Path, entries: &[tree::Entry], log: &m
     Ok(())
 }
 
-/// Makes what was still being written read only. Everything else of the meta directory was made so.
+/// Makes what was still being written read only. Everything else of the meta directory was made so, outputs when
+/// they were closed.
 fn seal_meta(run: &Run) {
     let mut paths = vec![run.meta("log/runner"), run.meta("log/files"), run.meta("manifest")];
-    for dir in ["output", "scalars"] {
-        if let Ok(entries) = fs::read_dir(run.meta(dir)) {
-            paths.extend(entries.flatten().map(|e| e.path()));
-        }
+    if let Ok(entries) = fs::read_dir(run.meta("scalars")) {
+        paths.extend(entries.flatten().map(|e| e.path()));
     }
     for path in paths {
         use std::os::unix::fs::PermissionsExt;
@@ -199,6 +198,12 @@ pub fn orphan(run: &Run, code: i32) -> Result<(), RunError> {
     let mut problems = Vec::new();
     log.line("Supervisor and process are gone: recording the run as terminated");
     let held = record_exit(run, code, Some(held), &mut log, &mut problems);
+    for entry in fs::read_dir(run.meta("output")).into_iter().flatten().flatten() {
+        if let Ok(about) = entry.metadata() {
+            use std::os::unix::fs::PermissionsExt;
+            let _ = meta::make_read_only(&entry.path(), about.permissions().mode());
+        }
+    }
     record_files(run, &facts, &mut log, &mut problems);
     match held {
         Some(held) => held.release(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Read;
 use std::sync::OnceLock;
 
 /// A line of `/proc/PID/stat`, as far as it matters.
@@ -20,7 +21,10 @@ pub struct Process {
 impl Process {
     /// The process of this pid; `None` when there is none.
     pub fn read(pid: i32) -> Option<Process> {
-        parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+        // One read gives the whole line, which is never longer than this.
+        let mut line = [0; 1024];
+        let length = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+        parse(&line[..length])
     }
 
     /// Neither gone nor a zombie.

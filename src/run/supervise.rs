@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::environment::{self, Caller};
 use super::facts::Facts;
 use super::hook::{self, CannotStart};
-use super::process::Process;
 use super::pump::{Cause, Event, Notice, OUTPUT_GRACE, Pump};
 use super::session::Session;
 use super::status::Status;
@@ -129,6 +128,7 @@ fn execute(session: &mut Session, how: &mut Supervise<'_>) -> Result<(i32, Optio
     let pid = child.id() as i32;
     session.set_process(pid);
     (how.on)(Event::Started { pid });
+    let leader_started = session.lease.lease().pid_started;
 
     let opdef = &session.facts.opdef;
     let minutes = opdef.stop_after.filter(|m| m.is_finite() && *m > 0.0);
@@ -146,7 +146,7 @@ fn execute(session: &mut Session, how: &mut Supervise<'_>) -> Result<(i32, Optio
         members: Members {
             run_id: run.id().to_string(),
             leader: pid,
-            leader_started: Process::read(pid).map(|p| p.started),
+            leader_started,
             adopter: how.adopt.then(|| std::process::id() as i32),
         },
         recorder: Some(&mut session.recorder),
