@@ -10,7 +10,6 @@ pub mod operation;
 pub mod range;
 pub mod row;
 pub mod select;
-mod token;
 
 use std::io;
 use std::path::{Path, PathBuf};

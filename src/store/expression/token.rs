@@ -1,6 +1,6 @@
 //! The words and signs of a filter expression, with their positions in characters.
 
-use super::expression::ExprError;
+use super::ExprError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {
