@@ -93,14 +93,12 @@ impl Home {
         self.stat(Path::new(&format!("{id}.meta"))).0
     }
 
-    fn meta_times(&self, id: &str) -> MetaTimes {
-        let mut name = format!("{id}.meta");
-        let meta = self.stat(Path::new(&name)).0;
-        name.push_str("/proc");
-        let proc = self.stat(Path::new(&name)).0;
-        name.truncate(id.len());
-        name.push_str(".user");
-        MetaTimes([meta, proc, self.stat(Path::new(&name)).0])
+    fn user_time(&self, id: &str) -> i64 {
+        self.stat(Path::new(&format!("{id}.user"))).0
+    }
+
+    fn proc_time(&self, id: &str) -> i64 {
+        self.stat(Path::new(&format!("{id}.meta/proc"))).0
     }
 
     fn stamp(&self, path: PathBuf) -> Stamp {
@@ -115,7 +113,7 @@ impl Entry {
     pub fn read(home: &Home, id: &str) -> Entry {
         let began = now();
         let run = &Run::new(&home.path, id);
-        let meta_times = home.meta_times(id);
+        let meta_times = MetaTimes([home.meta_time(id), home.proc_time(id), home.user_time(id)]);
         let mut warnings = Vec::new();
         let mut row = RunRow::read_facts(run, &mut warnings);
         let mut places = found::places(&run.dir(), &run.meta(""));
@@ -128,6 +126,10 @@ impl Entry {
                 .filter_map(|file| Some(file.path.parent()?.to_path_buf()))
                 .collect();
             dirs.insert(run.dir());
+        }
+        if row.exit.is_some() {
+            // No file comes into it unless the run is started again.
+            dirs.remove(&run.meta("scalars"));
         }
         let watched = dirs
             .into_iter()
@@ -147,9 +149,12 @@ impl Entry {
         }
     }
 
-    /// True while nothing that lists show has changed.
+    /// True while nothing that lists show has changed. A run that ended is not at work again without a new time of
+    /// its start, which lies in the meta directory itself.
     pub fn facts_hold(&self, home: &Home) -> bool {
-        !self.racy && home.meta_times(self.row.run.id()) == self.meta_times
+        let (id, MetaTimes([meta, proc, user])) = (self.row.run.id(), self.meta_times);
+        let ended = self.row.exit.is_some();
+        !self.racy && home.meta_time(id) == meta && (ended || home.proc_time(id) == proc) && home.user_time(id) == user
     }
 
     /// True while no event file of the run has changed and none has come.

@@ -93,6 +93,8 @@ pub fn encode(entry: &Entry) -> Vec<u8> {
         out.text(&link.prefix);
         out.bytes(link.dir.as_os_str().as_bytes());
     });
+    // A hundred thousand of them are kept at once when an index is made.
+    out.0.shrink_to_fit();
     out.0
 }
 
