@@ -71,6 +71,9 @@ pub struct Header {
     /// For each row the flags that the user assigned.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assigned: Vec<Vec<String>>,
+    /// Number of trials that was asked for, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_trials: Option<u64>,
     /// What is searched; `None` where an outside program proposes, and for a grid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub space: Option<SpaceSpec>,

@@ -2,7 +2,7 @@
 //! appended to. Must not interpret events.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -102,6 +102,23 @@ impl Journal {
         Ok((journal, contents.events))
     }
 
+    /// Gives an earlier journal another name (`study-1.jsonl`, ...), unless it says no more than what was planned.
+    pub fn put_aside(path: &Path) -> Result<(), JournalError> {
+        let renamed = match read(path) {
+            Ok(events) if events.len() <= 1 => std::fs::remove_file(path),
+            _ => {
+                let free = (1..)
+                    .map(|n| path.with_file_name(format!("study-{n}.jsonl")))
+                    .find(|p| !p.exists());
+                std::fs::rename(path, free.expect("there are enough numbers"))
+            }
+        };
+        match renamed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(JournalError::io("rename", path, error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Appends one event. When this fails nothing of it stays in the file, and the event has not happened.
     pub fn append(&mut self, event: &Event) -> Result<(), JournalError> {
         let now = SystemTime::now()
@@ -132,6 +149,15 @@ impl Journal {
 /// The events of a journal. A torn last line is left out.
 pub fn read(path: &Path) -> Result<Vec<Event>, JournalError> {
     Ok(read_contents(path)?.events)
+}
+
+/// The first event of a journal, if it has any.
+pub fn read_first(path: &Path) -> Result<Option<Event>, JournalError> {
+    let mut line = Vec::new();
+    File::open(path)
+        .and_then(|file| BufReader::new(file).read_until(b'\n', &mut line))
+        .map_err(|error| JournalError::io("read", path, error))?;
+    Ok(decode_all(&line, path)?.events.pop())
 }
 
 /// What a journal holds.

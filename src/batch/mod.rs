@@ -11,6 +11,7 @@ pub mod grid;
 pub mod history;
 pub mod journal;
 mod narration;
+pub mod needed;
 pub mod objective;
 pub mod plan;
 pub mod preview;
@@ -29,7 +30,7 @@ pub mod space;
 pub mod trials;
 pub mod trials_table;
 
-pub use driver::{DriveError, Outcome, drive, go_on};
+pub use driver::{DriveError, Outcome, drive, drive_again, go_on, stage};
 pub use plan::{BatchSpec, Plan, PlanError, plan};
 pub use report::Report;
 pub use trials::Making;

@@ -277,6 +277,7 @@ impl Plan {
                 .iter()
                 .map(|row| row.user.keys().cloned().collect())
                 .collect(),
+            max_trials: self.spec.max_trials,
             space: match &self.proposes {
                 Proposes::Search { spec, .. } => Some(spec.clone()),
                 _ => None,
@@ -337,7 +338,7 @@ impl Plan {
             options: header.options.clone().into_iter().collect(),
             program,
             objective: Some(header.objective.clone()),
-            max_trials: header.rules.planned,
+            max_trials: header.max_trials,
             seed: header.seed,
             same_seed: header.same_seed,
             jobs: header.rules.slots,

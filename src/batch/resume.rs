@@ -61,7 +61,8 @@ pub fn unfinished(home: &Path) -> Vec<Run> {
     found.into_iter().map(|(_, run)| run).collect()
 }
 
-fn is_finished(batch: &Run) -> bool {
+/// True for a batch that reached the end of its study.
+pub fn is_finished(batch: &Run) -> bool {
     // A batch whose driver saw its end has an exit code, so that most journals need not be read.
     let ended = status::exit_code(batch).is_some();
     ended
@@ -83,8 +84,7 @@ pub fn open(batch: &Run) -> Result<Study, ResumeError> {
             host: lease.map_or_else(|| "another host".into(), |l| l.host),
         });
     }
-    let events = journal::read(&batch.meta(journal::FILE))?;
-    let Some(Event::Opened(header)) = events.first() else {
+    let Some(Event::Opened(header)) = journal::read_first(&batch.meta(journal::FILE))? else {
         return Err(ResumeError::Empty(id));
     };
     let proto = Facts::of_proto(batch)?;
@@ -97,8 +97,8 @@ pub fn open(batch: &Run) -> Result<Study, ResumeError> {
     let digest = meta::read_json(&batch.meta("proto/sys/sourcecode_digest.json"));
     let digest = digest.ok().flatten().and_then(|d| d.as_str().map(str::to_string));
     Ok(Study {
-        plan: Plan::of_header(header, opdef, program)?,
-        header: (**header).clone(),
+        plan: Plan::of_header(&header, opdef, program)?,
+        header: *header,
         source: Template::kept(&batch.meta(SOURCE), &digest.unwrap_or_default())?,
         batch: batch.clone(),
     })

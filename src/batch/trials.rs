@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::event::{Ended, Proposed, Status};
 use super::objective::Objective;
+use super::plan::Plan;
 use crate::flags::FlagValues;
 use crate::run::{self, Run, RunError, RunSpec, Staging, meta, status};
 
@@ -57,6 +58,7 @@ impl Making<'_> {
     pub fn make(&mut self, batch: &Run, proposed: &Proposed, id: &str) -> Result<Run, RunError> {
         let run = Run::new(&self.home, id);
         if !run.meta("").exists() {
+            clear_half_made(&run);
             let mut spec = (self.compose)(&proposed.values, proposed.seed);
             spec.id = Some(id.to_string());
             spec.attrs.insert("random_seed".into(), json!(proposed.seed));
@@ -71,8 +73,23 @@ impl Making<'_> {
 
     /// Stages a run, giving warnings for the user.
     pub fn stage(&self, run: &Run) -> Result<Vec<String>, RunError> {
+        if run.dir().exists() {
+            // Left by a driver that died while it staged the run. What cannot be removed will be in the way.
+            let _ = std::fs::remove_dir_all(run.dir());
+            for name in ["log/files", "log/patched", "manifest"] {
+                let _ = std::fs::remove_file(run.meta(name));
+            }
+            let _ = std::fs::remove_dir_all(run.meta("output"));
+        }
         run::stage(run, &self.staging)
     }
+}
+
+/// Removes what a driver left that died while it made the run. Only who was given the id makes a run of it.
+fn clear_half_made(run: &Run) {
+    let _ = std::fs::remove_dir_all(run.home().join(format!(".{}.meta", run.id())));
+    let _ = std::fs::remove_file(run.project_file());
+    let _ = std::fs::remove_dir_all(run.user_dir());
 }
 
 /// What became of an attempt, from the files of its run.
@@ -80,6 +97,8 @@ pub fn fate(run: &Run, trial: u64, attempt: u32, objective: &Objective) -> Fate 
     match status::of(run) {
         run::Status::Running => Fate::Running,
         run::Status::Pending => Fate::Waiting { staged: false },
+        // Whoever started it died before its program could be recorded.
+        run::Status::Staged if run.meta("started").exists() => Fate::Lost,
         run::Status::Staged => Fate::Waiting { staged: true },
         run::Status::Unknown if run.meta("").exists() => Fate::Waiting { staged: false },
         run::Status::Unknown => Fate::Missing,
@@ -141,9 +160,20 @@ pub fn gone(trial: u64, attempt: u32, status: Status) -> Ended {
     }
 }
 
-/// Makes the batch run and its proto, staged.
-pub fn make_batch(making: &Making<'_>) -> Result<Run, RunError> {
-    let batch = run::create(&making.home, &making.batch)?;
+/// What the batch run is made of, the study's facts included.
+pub fn batch_spec(plan: &Plan, making: &Making<'_>) -> RunSpec {
+    let mut spec = making.batch.clone();
+    spec.attrs.insert("random_seed".into(), json!(plan.spec.seed));
+    spec.attrs.insert("objective".into(), json!(plan.objective.to_string()));
+    if let Some(planned) = plan.planned {
+        spec.attrs.insert("max_trials".into(), json!(planned));
+    }
+    spec
+}
+
+/// Makes the batch run and its proto.
+pub fn make_batch(plan: &Plan, making: &Making<'_>) -> Result<Run, RunError> {
+    let batch = run::create(&making.home, &batch_spec(plan, making))?;
     let made = run::create_proto(&batch, &making.proto)
         .and_then(|()| making.staging.source.keep(&batch.meta(SOURCE)))
         .and_then(|()| match &making.batch_staging {
@@ -156,6 +186,26 @@ pub fn make_batch(making: &Making<'_>) -> Result<Run, RunError> {
         return Err(error);
     }
     Ok(batch)
+}
+
+/// Puts another proto in the place of a batch's, with its own source code or with the project's.
+pub fn renew_proto(making: &Making<'_>, batch: &Run, new_source: bool) -> Result<(), RunError> {
+    let (proto, old) = (batch.meta("proto"), batch.meta("proto.old"));
+    let failed = |source| RunError::File {
+        doing: "replace",
+        path: proto.clone(),
+        source,
+    };
+    // Left by one who died here.
+    let _ = std::fs::remove_dir_all(&old);
+    std::fs::rename(&proto, &old).map_err(failed)?;
+    run::create_proto(batch, &making.proto)?;
+    if new_source {
+        making.staging.source.keep(&batch.meta(SOURCE))?;
+    } else {
+        std::fs::rename(old.join("source"), batch.meta(SOURCE)).map_err(failed)?;
+    }
+    std::fs::remove_dir_all(&old).map_err(failed)
 }
 
 /// A random run id.

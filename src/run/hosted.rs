@@ -113,6 +113,11 @@ fn lost(reason: String) -> String {
     format!("cannot write the run's output: {reason}")
 }
 
+/// Stages a run that gets no files, such as a batch.
+pub fn stage_nothing(run: &Run) -> Result<(), RunError> {
+    stage::nothing(run)
+}
+
 /// Stores the proto run of a batch: the meta files of a run that is never started, at `proto/` of the batch's own.
 pub fn create_proto(batch: &Run, spec: &super::RunSpec) -> Result<(), RunError> {
     let dir = batch.meta("proto");

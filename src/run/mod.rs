@@ -42,7 +42,7 @@ pub use environment::Caller;
 pub use error::{RunError, reason};
 pub use facts::Facts;
 pub use finalize::orphan as finalize_orphan;
-pub use hosted::{Hosted, create_proto};
+pub use hosted::{Hosted, create_proto, stage_nothing};
 pub use output::Stream;
 pub use pump::{Event, Notice};
 pub use stage::{Dependency, Staging, stage};

@@ -10,6 +10,7 @@ use super::manifest::{self, FileEvent, FileKind};
 use super::stage::{Staging, stage};
 use super::status::{self, Status};
 use super::{Run, RunError, RunSpec, configure, meta, tree, user};
+use crate::project::Command;
 
 /// Makes a run ready to be supervised again with what `spec` says: its flags, command, environment and label, and
 /// the attributes it names. `staging` copies the source code anew; without it the run keeps its own, with the
@@ -26,7 +27,8 @@ pub fn prepare(run: &Run, spec: &RunSpec, staging: Option<&Staging<'_>>) -> Resu
     Facts::read(run)?;
     write("opdef.json", meta::json_text(&spec.opdef))?;
     write("config.json", meta::json_text(&spec.flags))?;
-    write("proc/cmd.json", meta::json_text(&spec.command))?;
+    let none = Command::Words(Vec::new());
+    write("proc/cmd.json", meta::json_text(spec.command.as_ref().unwrap_or(&none)))?;
     write("proc/env.json", meta::json_text(&spec.env))?;
     if !spec.attrs.is_empty() {
         let sys = run.meta("sys");

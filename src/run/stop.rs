@@ -230,6 +230,22 @@ pub fn stop(run: &Run, timeout: Duration, force: bool) -> Result<Stopped, RunErr
     Ok(Stopped::Stopped)
 }
 
+/// Ends what is left of a run whose supervisor died before it could record the program: every process that has the
+/// run in its environment. Kills what does not end in time.
+pub fn end_leftovers(run: &Run, timeout: Duration) {
+    let members = Members {
+        run_id: run.id().to_string(),
+        // Of no process, and of no process group.
+        leader: -1,
+        leader_started: None,
+        adopter: None,
+    };
+    let mut stopping = Stopping::begin(members, Signal::SIGTERM, timeout, true);
+    while let Step::Wait(time) = stopping.step() {
+        std::thread::sleep(time);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

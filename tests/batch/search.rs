@@ -167,9 +167,13 @@ fn a_stopped_batch_stops_its_trial_and_leaves_the_rest() {
     let world = World::new();
     let spec = world.spec("touch ../../up; exec sleep 100", "+", &[("x", "[1,2,3]")]);
     let up = world.project().join("up");
-    let (stop, waiting) = (world.stop.clone(), up.clone());
+    let (stop, home) = (world.stop.clone(), world.home());
     let stopper = std::thread::spawn(move || {
-        while !waiting.exists() {
+        let locked = || {
+            let runs = std::fs::read_dir(&home).into_iter().flatten().flatten();
+            runs.filter(|entry| entry.path().join("proc/lock").exists()).count() == 2
+        };
+        while !up.exists() || !locked() {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         stop.stop();

@@ -8,9 +8,10 @@ use super::super::proposer::{Answer, Nothing, Question, Values};
 use super::super::report::Level;
 use super::super::scheduler::Action;
 use super::super::trials::{self, Fate};
-use super::{DriveError, Driver};
+use super::{DriveError, Driver, ORPHAN_PATIENCE};
 use crate::executor::Stop;
 use crate::flags::{FlagValues, Value, check};
+use crate::run::lease::Lease;
 use crate::run::{self, Run};
 
 impl Driver<'_, '_> {
@@ -89,15 +90,18 @@ impl Driver<'_, '_> {
             notes,
             by_hand: false,
         };
-        self.happen(Event::Proposed(proposed.clone()))?;
-        // Trials known beforehand all exist before the first one starts.
-        if matches!(self.plan.proposes, Proposes::Listed(_))
-            && let Err(error) = self.making.make(&self.batch, &proposed, &proposed.run)
+        self.happen(Event::Proposed(proposed))
+    }
+
+    /// Trials known beforehand all exist before the first one starts.
+    pub(super) fn make_known(&mut self, event: &Event) {
+        if let Event::Proposed(proposed) = event
+            && matches!(self.plan.proposes, Proposes::Listed(_))
+            && let Err(error) = self.making.make(&self.batch, proposed, &proposed.run)
         {
-            self.events
-                .push_back(Event::Ended(trials::failed(trial, 0, 1, error.to_string())));
+            let failed = trials::failed(proposed.trial, 0, 1, error.to_string());
+            self.events.push_back(Event::Ended(failed));
         }
-        Ok(())
     }
 
     /// What a program proposes may leave flags out.
@@ -183,21 +187,50 @@ impl Driver<'_, '_> {
             ))),
             Fate::Missing => None,
             Fate::Running => {
+                self.end_if_orphaned(id, trial);
                 self.flying.insert(id.to_string(), (trial, attempt));
                 self.adopted.insert(trial);
-                let lock = Run::new(&self.making.home, id).meta("proc/lock");
-                let pid = run::meta::read_number(&lock).and_then(|pid| u32::try_from(pid).ok());
+                let pid = self.pid_of(id);
                 Some(Event::Started { trial, attempt, pid })
+            }
+            // We have stopped it ourselves, as nobody took its output any more.
+            Fate::Ended(ended) if ended.exit < 0 && self.orphans.remove(&trial) => {
+                self.land(id, trial);
+                Some(Event::Lost { trial, attempt })
             }
             Fate::Ended(ended) => {
                 self.land(id, trial);
                 Some(Event::Ended(*ended))
             }
             Fate::Lost => {
+                let run = Run::new(&self.making.home, id);
+                self.aside(move || run::stop::end_leftovers(&run, ORPHAN_PATIENCE));
                 self.land(id, trial);
                 Some(Event::Lost { trial, attempt })
             }
         }
+    }
+
+    /// A program whose supervisor is gone has nobody to record what it says and how it ends: it is stopped, and its
+    /// trial counts as lost.
+    fn end_if_orphaned(&mut self, id: &str, trial: u64) {
+        let run = Run::new(&self.making.home, id);
+        let orphaned = Lease::read(&run).is_some_and(|lease| lease.is_local() && !lease.supervisor_is_alive());
+        if orphaned && self.orphans.insert(trial) {
+            self.aside(move || drop(run::stop::stop(&run, ORPHAN_PATIENCE, true)));
+        }
+    }
+
+    /// Does what takes a while on a thread of its own; the driver does not end before it is done.
+    pub(super) fn aside(&mut self, work: impl FnOnce() + Send + 'static) {
+        self.aside.retain(|thread| !thread.is_finished());
+        self.aside.push(std::thread::spawn(work));
+    }
+
+    /// Process id of a run's program, as the run has it.
+    pub(super) fn pid_of(&self, id: &str) -> Option<u32> {
+        let lock = Run::new(&self.making.home, id).meta("proc/lock");
+        run::meta::read_number(&lock).and_then(|pid| u32::try_from(pid).ok())
     }
 
     pub(super) fn land(&mut self, id: &str, trial: u64) {

@@ -90,8 +90,11 @@ impl Driver<'_, '_> {
             .filter(|(_, (trial, _))| self.adopted.contains(trial));
         let adopted: Vec<(String, u64, u32)> = adopted.map(|(id, (t, a))| (id.clone(), *t, *a)).collect();
         for (id, trial, attempt) in adopted {
-            let event = self.found(&id, trial, attempt);
-            self.events.extend(event);
+            let event = self.found(&id, trial, attempt).unwrap_or_else(|| {
+                self.land(&id, trial);
+                Event::Lost { trial, attempt }
+            });
+            self.events.push_back(event);
         }
     }
 }

@@ -7,6 +7,7 @@ mod stop;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -28,6 +29,8 @@ use crate::run::{self, Facts, Hosted, Run, RunError, StopFlag, Stream};
 
 /// How long a trial may take to stop before it is killed.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a program without a supervisor may take.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 /// How often what nobody reports on is looked after.
 const LOOK: Duration = Duration::from_millis(250);
 /// Messages that may wait; beyond, whoever speaks waits.
@@ -100,6 +103,10 @@ struct Driver<'a, 'm> {
     flying: BTreeMap<String, (u64, u32)>,
     /// Runs in flight that no worker of ours supervises.
     adopted: BTreeSet<u64>,
+    /// Trials whose programs are being stopped, as their supervisors are gone.
+    orphans: BTreeSet<u64>,
+    /// Stops of runs that no worker of ours supervises.
+    aside: Vec<JoinHandle<()>>,
     /// What went wrong around a run.
     problems: BTreeMap<String, String>,
     not_finite: usize,
@@ -117,32 +124,74 @@ pub fn drive(
     report: &mut dyn Report,
     stop: &StopFlag,
 ) -> Result<Outcome, DriveError> {
-    let batch = trials::make_batch(making)?;
-    let begun = Journal::create(&batch.meta(journal::FILE))
+    let batch = trials::make_batch(plan, making)?;
+    let begun = begin(plan, making, report, stop, &batch, None);
+    let driver = begun.inspect_err(|_| {
+        // Nothing half-made is left behind; the error at hand is the one to report.
+        let _ = run::remove::delete_permanently(&batch);
+    })?;
+    driver.run()
+}
+
+/// Makes a batch without carrying it out. [`drive_again`] does, when the time has come.
+pub fn stage(plan: &Plan, making: &mut Making<'_>) -> Result<Run, DriveError> {
+    let batch = trials::make_batch(plan, making)?;
+    let staged = Journal::create(&batch.meta(journal::FILE))
+        .and_then(|mut journal| journal.append(&opened(plan, making)))
         .map_err(|error| DriveError::journal(error, &batch))
-        .and_then(|journal| {
-            let hosted = Hosted::begin(&batch)?;
-            Driver::new(plan, making, report, stop, &batch, hosted, journal, Record::default())
-        });
-    let mut driver = match begun {
-        Ok(driver) => driver,
-        Err(error) => {
-            // Nothing half-made is left behind; the error at hand is the one to report.
-            let _ = run::remove::delete_permanently(&batch);
-            return Err(error);
-        }
-    };
-    let header = Header {
-        keep_batch: driver.making.keep_batch,
+        .and_then(|()| Ok(run::stage_nothing(&batch)?));
+    if let Err(error) = staged {
+        let _ = run::remove::delete_permanently(&batch);
+        return Err(error);
+    }
+    Ok(batch)
+}
+
+/// Carries out a batch that exists from its beginning: new trials, a new journal. Earlier trials and journals stay.
+/// With `new_source` the trials get what `making` is staged from, else the source code that the batch has kept.
+pub fn drive_again(
+    plan: &Plan,
+    making: &mut Making<'_>,
+    report: &mut dyn Report,
+    stop: &StopFlag,
+    batch: &Run,
+    new_source: bool,
+) -> Result<Outcome, DriveError> {
+    run::restart::prepare(batch, &trials::batch_spec(plan, making), making.batch_staging.as_ref())?;
+    begin(plan, making, report, stop, batch, Some(new_source))?.run()
+}
+
+fn opened(plan: &Plan, making: &Making<'_>) -> Event {
+    Event::Opened(Box::new(Header {
+        keep_batch: making.keep_batch,
         ..plan.header()
-    };
-    driver.events.push_back(Event::Opened(Box::new(header)));
-    let (priors, warning) = super::prior::of(plan, driver.making)?;
+    }))
+}
+
+/// A driver with a new journal, its first events waiting.
+fn begin<'a, 'm>(
+    plan: &'a Plan,
+    making: &'a mut Making<'m>,
+    report: &'a mut dyn Report,
+    stop: &'a StopFlag,
+    batch: &Run,
+    again: Option<bool>,
+) -> Result<Driver<'a, 'm>, DriveError> {
+    let hosted = Hosted::begin(batch)?;
+    if let Some(new_source) = again {
+        Journal::put_aside(&batch.meta(journal::FILE)).map_err(|error| DriveError::journal(error, batch))?;
+        trials::renew_proto(making, batch, new_source)?;
+    }
+    let journal = Journal::create(&batch.meta(journal::FILE)).map_err(|error| DriveError::journal(error, batch))?;
+    let (priors, warning) = super::prior::of(plan, making)?;
+    let opened = opened(plan, making);
+    let mut driver = Driver::new(plan, making, report, stop, batch, hosted, journal, Record::default())?;
     if let Some(warning) = warning {
         driver.log(Level::Warning, &warning);
     }
+    driver.events.push_back(opened);
     driver.events.extend(priors.into_iter().map(Event::Prior));
-    driver.run()
+    Ok(driver)
 }
 
 /// Goes on with a batch whose driver is gone: folds its journal, then asks the runs what became of them.
@@ -208,6 +257,8 @@ impl<'a, 'm> Driver<'a, 'm> {
             events: VecDeque::new(),
             flying: BTreeMap::new(),
             adopted: BTreeSet::new(),
+            orphans: BTreeSet::new(),
+            aside: Vec::new(),
             problems: BTreeMap::new(),
             not_finite: 0,
             stopping: None,
@@ -265,6 +316,7 @@ impl<'a, 'm> Driver<'a, 'm> {
         let event = self.record.settled(event);
         self.proposer.learn(&event);
         self.tell(&event);
+        self.make_known(&event);
         for action in actions {
             self.act(action)?;
         }
@@ -363,6 +415,10 @@ impl<'a, 'm> Driver<'a, 'm> {
         if let Err(error) = self.journal.append(&Event::Closed { reason }) {
             // What it would say can be seen from the other events.
             self.log(Level::Warning, &error.to_string());
+        }
+        for thread in self.aside.drain(..) {
+            // What it could not stop is said by the run's status.
+            let _ = thread.join();
         }
         drop(self.executor);
         let ended = self.hosted.end(exit);

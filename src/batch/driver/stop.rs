@@ -50,7 +50,7 @@ impl Driver<'_, '_> {
     pub(super) fn stop_trial(&mut self, trial: u64, how: Stop) {
         let Some(record) = self.record.trial(trial) else { return };
         let (id, pid) = (record.run.clone(), record.pid);
-        if let Some(pid) = pid {
+        if let Some(pid) = pid.or_else(|| self.pid_of(&id)) {
             let (level, text) = narration::stop(pid, how);
             self.log(level, &text);
         }
@@ -59,7 +59,7 @@ impl Driver<'_, '_> {
             // Its supervisor is not ours to talk to. What comes of it is seen in its files.
             let force = how == Stop::AtOnce;
             let timeout = if force { Duration::ZERO } else { PATIENCE };
-            std::thread::spawn(move || drop(run::stop::stop(&run, timeout, force)));
+            self.aside(move || drop(run::stop::stop(&run, timeout, force)));
         } else {
             self.executor.stop(&run, how);
         }

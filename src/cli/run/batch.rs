@@ -3,21 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use nix::libc::{SIGHUP, SIGINT, SIGTERM};
-
-use super::{RunArgs, confirmed, single};
-use crate::batch::report::{Plain, Report};
-use crate::batch::trials::Making;
+use super::{RunArgs, carry, confirmed, single};
 use crate::batch::{self, BatchSpec, Plan, preview, trials_table};
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print};
-use crate::flags::FlagValues;
-use crate::launch::{self, Chosen, GRID, Prepared};
+use crate::flags::Assignments;
+use crate::launch::{self, Chosen, GRID, Prepared, Wish};
 use crate::project::{OpDef, Project};
-use crate::report::Screen;
-use crate::report::quiet::Quiet;
-use crate::report::terminal::Terminal;
-use crate::run::compose::{Naming, compose};
-use crate::run::{Caller, RunSpec, Staging, StopFlag, Template};
+use crate::report::listing;
+use crate::run::compose::Naming;
+use crate::run::{Status, Template};
 use crate::store::RunRow;
 
 pub fn run(
@@ -42,11 +36,27 @@ pub fn run(
     if args.print_cmd {
         return super::look::trial_commands(&plan);
     }
+    if args.needed && is_done(&plan, home, context)? {
+        return Ok(0);
+    }
     let verb = if args.stage { "stage" } else { "run" };
     if !args.yes && !confirmed(&preview::text(&plan, verb))? {
         return Ok(0);
     }
-    carry_out(args, prepared, &plan, home, source)
+    carry::out(args, prepared, &plan, home, source)
+}
+
+/// `--needed`: says which batches make this one unnecessary, if any do.
+fn is_done(plan: &Plan, home: &Path, context: &Context) -> Result<bool, Failure> {
+    let rows = batch::needed::matching(home, &carry::batch_run(plan, Naming::default()).opref(), plan)?;
+    if rows.is_empty() {
+        return Ok(false);
+    }
+    let listed = listing::preview(&rows, &context.here());
+    print(&format!(
+        "Skipping because the following runs match this operation (--needed specified):\n{listed}"
+    ));
+    Ok(true)
 }
 
 fn spec(args: &RunArgs, prepared: &Prepared, chosen: &Chosen, project: &Project) -> Result<BatchSpec, Failure> {
@@ -61,8 +71,8 @@ fn spec(args: &RunArgs, prepared: &Prepared, chosen: &Chosen, project: &Project)
         max_trials: args.max_trials,
         seed: launch::seed(args.random_seed).map_err(single::failure)?,
         same_seed: args.random_seed.is_some(),
-        jobs: usize::try_from(args.jobs).unwrap_or(usize::MAX),
-        deterministic: false,
+        jobs: jobs(args),
+        deterministic: args.deterministic,
         fail_on_trial_error: args.fail_on_trial_error,
         stage_trials: args.stage_trials,
     })
@@ -76,99 +86,70 @@ fn program(chosen: &Chosen, project: &Project) -> Result<Option<OpDef>, Failure>
     Ok(Some(project.operation(Some(&chosen.name))?))
 }
 
-/// Runs the batch to its end in this process.
-fn carry_out(
-    args: &RunArgs,
-    prepared: &Prepared,
-    plan: &Plan,
-    home: &Path,
-    source: Option<&Template>,
-) -> CommandResult {
-    let op = &prepared.op;
-    let source = match source {
-        Some(source) => source.clone(),
-        None => {
-            let (template, warnings) = launch::template(op, home)?;
-            single::warn(&warnings);
-            template
-        }
-    };
-    let program = plan.spec.program.as_ref();
-    let program_source = program.map(|op| launch::template(op, home)).transpose()?;
-    let stop = StopFlag::new()?;
-    stop.raise_on(&[SIGINT, SIGTERM, SIGHUP])?;
-    let staging = |source| Staging {
-        source,
-        dependencies: &[],
-        resolved: "",
-        caller: Caller::here(),
-        stop: Some(&stop),
-    };
-    let naming = single::naming(args);
-    let attrs = launch::attributes(op, &prepared.rows[0].user, plan.spec.seed, &source);
-    let trial = |values: &FlagValues| {
-        let (mut spec, _) = compose(op, values, &naming, &BTreeMap::new());
-        spec.env.extend(single::environment(args));
-        spec.attrs.extend(attrs.clone());
-        spec
-    };
-    let proto = trial(&prepared.rows[0].values);
-    let mut making = Making {
-        home: home.to_path_buf(),
-        gage: std::env::current_exe()?,
-        compose: Box::new(|values, _seed| trial(values)),
-        staging: staging(&source),
-        batch: batch_run(args, prepared, plan),
-        batch_staging: program_source.as_ref().map(|(source, _)| staging(source)),
-        proto,
-        keep_batch: args.keep_batch,
-    };
-    let outcome = batch::drive(plan, &mut making, &mut *watching(args.quiet), &stop)?;
-    Ok(outcome.exit)
-}
-
-/// Who sees the batch: a person on a terminal, or whatever reads standard error.
-fn watching(quiet: bool) -> Box<dyn Report> {
-    let shown: Box<dyn Report> = if Screen::stderr().is_terminal() {
-        Box::new(Terminal::new())
-    } else {
-        Box::new(Plain::new())
-    };
-    if quiet { Box::new(Quiet(shown)) } else { shown }
-}
-
-/// The run that the batch itself is.
-fn batch_run(args: &RunArgs, prepared: &Prepared, plan: &Plan) -> RunSpec {
-    let naming = Naming {
-        label: args.batch_label.clone(),
-        tags: args.batch_tags.clone(),
-        comment: args.batch_comment.clone(),
-    };
-    let op = plan.spec.program.clone().unwrap_or_else(|| OpDef {
-        exec: Default::default(),
-        ..prepared.op.clone()
-    });
-    let options = plan
-        .options
-        .iter()
-        .map(|(name, text)| (name.clone(), crate::flags::scalar::plain(text)));
-    let (spec, _) = compose(&op, &options.collect(), &naming, &BTreeMap::new());
-    RunSpec {
-        op_name: Some(plan.batch_name()),
-        label: args
-            .batch_label
-            .clone()
-            .or_else(|| Some(plan.default_label()))
-            .filter(|label| !label.is_empty()),
-        ..spec
+/// Plans a batch again from its proto, with the flags and options that are given besides its own, and carries it
+/// out in the same batch run. Also starts a batch that was staged.
+pub fn restart(args: &RunArgs, row: &RunRow, context: &Context) -> CommandResult {
+    if args.optimizer.is_some() || args.optimize {
+        return Err(Failure::misuse(
+            "the optimizer of a batch cannot be changed - use --proto for a new batch with its flags",
+            "gage run",
+        ));
     }
+    let old = batch::resume::open(&row.run)?;
+    let given = Assignments::parse(&args.words)?;
+    let mut spec = old.plan.spec.clone();
+    let mut changed = Vec::new();
+    for row in &spec.rows {
+        let wish = Wish {
+            optimizer: Some(&spec.optimizer),
+            options: &args.opt_flags,
+            ..Wish::default()
+        };
+        let op = spec.opdef.clone();
+        let prepared = launch::prepare(op, &given, wish, &row.values, args.force_flags, &context.cwd)?;
+        single::warn(&prepared.warnings);
+        changed.push(prepared);
+    }
+    let mut options: BTreeMap<String, String> = spec.options.iter().cloned().collect();
+    for (name, text) in changed
+        .iter()
+        .filter_map(|p| p.optimizer.as_ref())
+        .flat_map(|c| &c.options)
+    {
+        let declared = args
+            .opt_flags
+            .iter()
+            .any(|given| given.split_once('=').is_some_and(|(n, _)| n == name));
+        if declared || !options.contains_key(name) {
+            options.insert(name.clone(), text.clone());
+        }
+    }
+    spec.options = options.into_iter().collect();
+    spec.rows = changed.into_iter().flat_map(|prepared| prepared.rows).collect();
+    let maximize = args.maximize.as_ref().map(|column| format!("-{column}"));
+    spec.objective = args.minimize.clone().or(maximize).or(spec.objective);
+    spec.max_trials = args.max_trials.or(spec.max_trials);
+    if let Some(seed) = args.random_seed {
+        spec.seed = launch::seed(Some(seed)).map_err(single::failure)?;
+        spec.same_seed = true;
+    }
+    spec.jobs = if args.jobs > 1 { jobs(args) } else { spec.jobs };
+    spec.fail_on_trial_error |= args.fail_on_trial_error;
+    spec.deterministic |= args.deterministic;
+    spec.stage_trials |= args.stage_trials;
+    let same = batch::Plan::header(&old.plan).rows == batch::plan(&spec)?.header().rows;
+    let rerun = matches!(row.status, Status::Pending | Status::Staged | Status::Error);
+    if args.needed && same && !rerun {
+        print("Skipping run because flags have not changed (--needed specified)\n");
+        return Ok(0);
+    }
+    let plan = batch::plan(&spec)?;
+    if !args.yes && !confirmed(&preview::text(&plan, "start"))? {
+        return Ok(0);
+    }
+    carry::again(args, &plan, old)
 }
 
-/// Plans a batch again, with the flags that are given besides its own.
-pub fn restart(_args: &RunArgs, row: &RunRow, _context: &Context) -> CommandResult {
-    Err(Failure::new(format!(
-        "batch {} cannot be restarted in place\nUse 'gage run --proto {}' for a new batch with its flags.",
-        row.run.id(),
-        row.run.short_id()
-    )))
+fn jobs(args: &RunArgs) -> usize {
+    usize::try_from(args.jobs).unwrap_or(usize::MAX)
 }

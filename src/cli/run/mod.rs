@@ -3,6 +3,7 @@
 
 mod again;
 mod batch;
+mod carry;
 mod look;
 mod options;
 mod single;
@@ -17,6 +18,9 @@ use crate::scalars::patterns;
 
 pub fn run(args: RunArgs, context: &Context) -> CommandResult {
     args.check()?;
+    if let Some(word) = &args.resume {
+        return carry::resume(&args, word, context);
+    }
     if let Some(word) = &args.restart {
         return again::restart(&args, word, context);
     }

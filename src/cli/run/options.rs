@@ -117,6 +117,12 @@ pub struct RunArgs {
     /// Seed of all random choices, 0 to 4294967295
     #[arg(long, value_name = "N", value_parser = seed, help_heading = "Search", allow_hyphen_values = true)]
     pub random_seed: Option<u64>,
+    /// Let proposal k use only the results of trials up to k - JOBS, so that timing does not matter
+    #[arg(long, help_heading = "Search")]
+    pub deterministic: bool,
+    /// Go on with a batch that did not come to its end: BATCH, or the newest
+    #[arg(long, value_name = "BATCH", num_args = 0..=1, default_missing_value = "", help_heading = "Search")]
+    pub resume: Option<String>,
     /// Make the trials ready without starting them
     #[arg(long, help_heading = "Search")]
     pub stage_trials: bool,
@@ -188,6 +194,8 @@ impl RunArgs {
             ("--optimize", self.optimize, "--optimizer", self.optimizer.is_some()),
             ("--gpus", self.gpus.is_some(), "--no-gpus", self.no_gpus),
             ("--run-dir", run_dir, "--restart", restart),
+            ("--resume", self.resume.is_some(), "--restart", restart),
+            ("--resume", self.resume.is_some(), "--proto", self.proto.is_some()),
             ("--stage", self.stage, "--stage-trials", self.stage_trials),
             (
                 "--print-trials",

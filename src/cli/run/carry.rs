@@ -1,0 +1,259 @@
+//! Carrying a batch out: what its trials are made of, who watches, and going on with one that did not come to its
+//! end.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nix::libc::{SIGHUP, SIGINT, SIGTERM};
+use serde_json::{Value as Json, json};
+
+use super::{RunArgs, single};
+use crate::batch::report::{Plain, Report};
+use crate::batch::resume::{self, Study};
+use crate::batch::trials::Making;
+use crate::batch::{self, Plan};
+use crate::cli::filters::FilterArgs;
+use crate::cli::{CommandResult, Context, choose, eprint_line};
+use crate::flags::{FlagValues, scalar};
+use crate::launch::{self, Prepared};
+use crate::project::OpDef;
+use crate::report::Screen;
+use crate::report::quiet::Quiet;
+use crate::report::terminal::Terminal;
+use crate::run::compose::{Naming, compose};
+use crate::run::{Caller, Run, RunSpec, Staging, StopFlag, Template, meta};
+
+/// Attribute of the proto: how its trials are named, and the environment that options added.
+const RUN_PARAMS: &str = "run_params";
+
+/// What every trial of a batch has in common.
+struct Recipe {
+    op: OpDef,
+    naming: Naming,
+    env: BTreeMap<String, String>,
+    attrs: BTreeMap<String, Json>,
+}
+
+impl Recipe {
+    fn of_args(args: &RunArgs, plan: &Plan, source: &Template) -> Recipe {
+        let op = plan.spec.opdef.clone();
+        Recipe {
+            naming: single::naming(args),
+            env: single::environment(args),
+            attrs: launch::attributes(&op, &plan.spec.rows[0].user, plan.spec.seed, source),
+            op,
+        }
+    }
+
+    /// As an earlier batch recorded it.
+    fn of_batch(batch: &Run, op: OpDef) -> Recipe {
+        let mut attrs = BTreeMap::new();
+        for entry in std::fs::read_dir(batch.meta("proto/sys"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let name = entry.file_name().into_string().unwrap_or_default();
+            if let Some(name) = name.strip_suffix(".json")
+                && let Ok(Some(value)) = meta::read_json(&entry.path())
+            {
+                attrs.insert(name.to_string(), value);
+            }
+        }
+        let params = attrs.remove(RUN_PARAMS).unwrap_or_default();
+        let text = |value: &Json| value.as_str().map(str::to_string);
+        Recipe {
+            op,
+            naming: Naming {
+                label: text(&params["label"]),
+                tags: params["tags"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(text)
+                    .collect(),
+                comment: text(&params["comment"]),
+            },
+            env: match &params["env"] {
+                Json::Object(env) => env.iter().filter_map(|(n, v)| Some((n.clone(), text(v)?))).collect(),
+                _ => BTreeMap::new(),
+            },
+            attrs,
+        }
+    }
+
+    /// Options given now over those recorded.
+    fn with_args(mut self, args: &RunArgs) -> Recipe {
+        let given = single::naming(args);
+        self.naming.label = given.label.or(self.naming.label);
+        self.naming.tags.extend(given.tags);
+        self.naming.comment = given.comment.or(self.naming.comment);
+        self.env.extend(single::environment(args));
+        self
+    }
+
+    fn trial(&self, values: &FlagValues) -> RunSpec {
+        let (mut spec, _) = compose(&self.op, values, &self.naming, &BTreeMap::new());
+        spec.env.extend(self.env.clone());
+        spec.attrs.extend(self.attrs.clone());
+        spec
+    }
+
+    fn proto(&self, values: &FlagValues) -> RunSpec {
+        let mut spec = self.trial(values);
+        let Naming { label, tags, comment } = &self.naming;
+        let params = json!({"label": label, "tags": tags, "comment": comment, "env": self.env});
+        spec.attrs.insert(RUN_PARAMS.to_string(), params);
+        spec
+    }
+}
+
+/// Runs a new batch to its end in this process, or stages it.
+pub fn out(args: &RunArgs, prepared: &Prepared, plan: &Plan, home: &Path, source: Option<&Template>) -> CommandResult {
+    let source = match source {
+        Some(source) => source.clone(),
+        None => {
+            let (template, warnings) = launch::template(&prepared.op, home)?;
+            single::warn(&warnings);
+            template
+        }
+    };
+    let recipe = Recipe::of_args(args, plan, &source);
+    let naming = Naming {
+        label: args.batch_label.clone(),
+        tags: args.batch_tags.clone(),
+        comment: args.batch_comment.clone(),
+    };
+    with_making(plan, &recipe, &source, home, naming, args.keep_batch, |making, stop| {
+        if args.stage {
+            let batch = batch::stage(plan, making)?;
+            eprint_line(&format!("{} staged as {}", plan.batch_name(), batch.id()));
+            eprint_line(&format!(
+                "To start the operation, use 'gage run --start {}'",
+                batch.short_id()
+            ));
+            return Ok(0);
+        }
+        Ok(batch::drive(plan, making, &mut *watching(args.quiet), stop)?.exit)
+    })
+}
+
+/// Carries out a batch that exists, with another plan.
+pub fn again(args: &RunArgs, plan: &Plan, old: Study) -> CommandResult {
+    let recipe = Recipe::of_batch(&old.batch, plan.spec.opdef.clone()).with_args(args);
+    let home = old.batch.home();
+    let source = if args.force_sourcecode {
+        launch::template(&plan.spec.opdef, home)?.0
+    } else {
+        old.source
+    };
+    let naming = Naming {
+        label: args
+            .batch_label
+            .clone()
+            .or_else(|| crate::run::user::read(&old.batch).label),
+        tags: args.batch_tags.clone(),
+        comment: args.batch_comment.clone(),
+    };
+    let keep = args.keep_batch || old.header.keep_batch;
+    with_making(plan, &recipe, &source, home, naming, keep, |making, stop| {
+        let new_source = args.force_sourcecode;
+        let outcome = batch::drive_again(plan, making, &mut *watching(args.quiet), stop, &old.batch, new_source)?;
+        Ok(outcome.exit)
+    })
+}
+
+/// Goes on with a batch that did not come to its end: the one named, or the newest.
+pub fn resume(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
+    let batch = if word.is_empty() {
+        match resume::unfinished(context.runs_store()?.home()).into_iter().next() {
+            Some(batch) => batch,
+            None => {
+                eprint_line("nothing to resume");
+                return Ok(0);
+            }
+        }
+    } else {
+        choose::one(context, &FilterArgs::default(), Some(word), "run")?.run
+    };
+    if resume::is_finished(&batch) {
+        eprint_line("nothing to resume");
+        return Ok(0);
+    }
+    let study = resume::open(&batch)?;
+    let recipe = Recipe::of_batch(&batch, study.plan.spec.opdef.clone());
+    let plan = &study.plan;
+    let keep = args.keep_batch;
+    with_making(
+        plan,
+        &recipe,
+        &study.source,
+        batch.home(),
+        Naming::default(),
+        keep,
+        |making, stop| Ok(batch::go_on(plan, making, &mut *watching(args.quiet), stop, &batch)?.exit),
+    )
+}
+
+/// Calls `act` with everything that the runs of a batch are made from.
+fn with_making(
+    plan: &Plan,
+    recipe: &Recipe,
+    source: &Template,
+    home: &Path,
+    naming: Naming,
+    keep_batch: bool,
+    act: impl FnOnce(&mut Making<'_>, &StopFlag) -> CommandResult,
+) -> CommandResult {
+    let program = plan.spec.program.as_ref();
+    let program_source = program.map(|op| launch::template(op, home)).transpose()?;
+    let stop = StopFlag::new()?;
+    stop.raise_on(&[SIGINT, SIGTERM, SIGHUP])?;
+    let staging = |source| Staging {
+        source,
+        dependencies: &[],
+        resolved: "",
+        caller: Caller::here(),
+        stop: Some(&stop),
+    };
+    let mut making = Making {
+        home: home.to_path_buf(),
+        gage: std::env::current_exe()?,
+        compose: Box::new(|values, _seed| recipe.trial(values)),
+        staging: staging(source),
+        batch: batch_run(plan, naming),
+        batch_staging: program_source.as_ref().map(|(source, _)| staging(source)),
+        proto: recipe.proto(&plan.spec.rows[0].values),
+        keep_batch,
+    };
+    act(&mut making, &stop)
+}
+
+/// Who sees the batch: a person on a terminal, or whatever reads standard error.
+fn watching(quiet: bool) -> Box<dyn Report> {
+    let shown: Box<dyn Report> = if Screen::stderr().is_terminal() {
+        Box::new(Terminal::new())
+    } else {
+        Box::new(Plain::new())
+    };
+    if quiet { Box::new(Quiet(shown)) } else { shown }
+}
+
+/// The run that the batch itself is.
+pub fn batch_run(plan: &Plan, naming: Naming) -> RunSpec {
+    let op = plan.spec.program.clone().unwrap_or_else(|| OpDef {
+        exec: Default::default(),
+        ..plan.spec.opdef.clone()
+    });
+    let options = plan
+        .options
+        .iter()
+        .map(|(name, text)| (name.clone(), scalar::plain(text)));
+    let (spec, _) = compose(&op, &options.collect(), &naming, &BTreeMap::new());
+    let label = naming.label.unwrap_or_else(|| plan.default_label());
+    RunSpec {
+        op_name: Some(plan.batch_name()),
+        label: Some(label).filter(|label| !label.is_empty()),
+        ..spec
+    }
+}
