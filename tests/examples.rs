@@ -62,8 +62,9 @@ impl Example {
     }
 }
 
-const PENGUINS: &str = "run train.py lr=loguniform[1e-3:3.0] momentum=[0.0:0.99] hidden=[1:12] act=[relu,tanh,sine] \
-                        batch=[4,8,16,32,64] init=loguniform[0.1:10.0] -N loss -m 30 --jobs 1 -q -y";
+const PENGUINS: &str = "run train.py neighbours=[1:60] kernel=[flat,triangle,gauss] bandwidth=[0.2:2.0] \
+                        smoothing=loguniform[0.01:10] bill_length=[0.0:5.0] bill_depth=[0.0:5.0] \
+                        flipper=[0.0:5.0] mass=[0.0:5.0] species=[0.0:5.0] -N loss -m 30 -q -y";
 
 #[test]
 fn a_search_beats_random_on_eight_of_ten_seeds() {
@@ -99,16 +100,17 @@ fn a_search_beats_random_on_eight_of_ten_seeds() {
 #[test]
 fn the_penguins_are_compared() {
     let example = Example::new("penguins");
-    example.text("run train.py lr=0.1 -y");
-    example.text("run train.py lr=[0.2,0.5] --jobs 2 -y");
+    example.text("run train.py neighbours=5 -y");
+    example.text("run train.py neighbours=[9,20] --jobs 2 -y");
     let table = example.text("compare --min loss -n 2");
     assert_eq!(table.lines().count(), 3, "{table}");
     let script = std::fs::read_to_string(example.dir.path().join("train.py")).unwrap();
-    assert!(script.contains("lr = 0.01 "), "the project's own file was changed");
-    assert!(
-        example.text("cat -p train.py").contains("lr = 0.5 ")
-            || example.text("cat 2 -p train.py").contains("lr = 0.5 ")
-    );
+    assert!(script.contains("\nneighbours = 15\n"), "the project's own file was changed");
+    let copies = ["1", "2", "3"].map(|run| example.text(&format!("cat {run} -p train.py")));
+    for value in [5, 9, 20] {
+        let line = format!("\nneighbours = {value}\n");
+        assert!(copies.iter().any(|copy| copy.contains(&line)), "no run with {value} neighbours");
+    }
 }
 
 #[test]

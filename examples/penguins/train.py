@@ -1,4 +1,4 @@
-"""Tells the sex of a penguin from its measurements: a small neural network in plain Python.
+"""Tells the sex of a penguin from its measurements: a nearest-neighbour classifier in plain Python.
 
 Every number below is a hyperparameter. Nothing here knows of gage; `python train.py` runs it as it is.
 """
@@ -7,26 +7,26 @@ import csv
 import math
 import random
 
-lr = 0.01  # learning rate
-hidden = 4  # hidden units
-act = "tanh"  # relu, tanh or sine
-batch = 16  # examples per update
-momentum = 0.0
-l2 = 1e-4  # weight decay
-init = 1.0  # scale of the first weights
-epochs = 12
-seed = 0
+neighbours = 15
+kernel = "flat"  # how a neighbour's vote falls with its distance: flat, triangle or gauss
+bandwidth = 1.0  # of the kernel, in units of the distance to the farthest neighbour
+smoothing = 1.0  # votes that both answers begin with
+# How much a difference in each measurement counts.
+bill_length = 1.0
+bill_depth = 1.0
+flipper = 1.0
+mass = 1.0
+species = 1.0
 
-ACTIVATIONS = {
-    # act: (value, derivative from value and input)
-    "relu": (lambda z: max(z, 0.0), lambda a, z: 1.0 if z > 0 else 0.0),
-    "tanh": (math.tanh, lambda a, z: 1.0 - a * a),
-    "sine": (math.sin, lambda a, z: math.cos(z)),
+KERNELS = {
+    "flat": lambda u: 1.0,
+    "triangle": lambda u: max(1.0 - u, 0.0),
+    "gauss": lambda u: math.exp(-0.5 * u * u),
 }
 
 
 def load(path="penguins.csv"):
-    """Rows of (standardised measurements and species, 1 for male)."""
+    """Rows of (standardised measurements, species, 1 for male)."""
     rows = [r for r in csv.DictReader(open(path)) if "NA" not in (r["sex"], r["bill_length_mm"])]
     columns = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
     x = [[float(r[c]) for c in columns] for r in rows]
@@ -35,72 +35,35 @@ def load(path="penguins.csv"):
         sd = math.sqrt(sum((v[j] - mean) ** 2 for v in x) / len(x))
         for v in x:
             v[j] = (v[j] - mean) / sd
-    species = sorted({r["species"] for r in rows})
-    for v, r in zip(x, rows):
-        v += [1.0 if r["species"] == s else 0.0 for s in species]
-    return list(zip(x, [1.0 if r["sex"] == "male" else 0.0 for r in rows]))
+    return [(v, r["species"], float(r["sex"] == "male")) for v, r in zip(x, rows)]
 
 
-def forward(net, x, f):
-    w1, b1, w2, b2 = net
-    z = [sum(w * v for w, v in zip(row, x)) + b for row, b in zip(w1, b1)]
-    a = [f(v) for v in z]
-    return z, a, sum(w * v for w, v in zip(w2, a)) + b2[0]
-
-
-def loss(net, data, f):
-    """Mean negative log likelihood, and the share of wrong answers."""
-    total = wrong = 0.0
-    for x, y in data:
-        s = forward(net, x, f)[2]
-        m = s if y else -s
-        total += math.log1p(math.exp(-abs(m))) + max(-m, 0.0)
-        wrong += (s > 0) != bool(y)
-    return total / len(data), wrong / len(data)
-
-
-def train(data, rng):
-    f, df = ACTIVATIONS[act]
-    d = len(data[0][0])
-    w1 = [[rng.gauss(0, init / math.sqrt(d)) for _ in range(d)] for _ in range(hidden)]
-    w2 = [rng.gauss(0, init / math.sqrt(hidden)) for _ in range(hidden)]
-    net = (w1, [0.0] * hidden, w2, [0.0])
-    flat = [*w1, net[1], w2, net[3]]
-    speed = [[0.0] * len(p) for p in flat]
-    for _ in range(epochs):
-        rng.shuffle(data)
-        for start in range(0, len(data), batch):
-            part = data[start : start + batch]
-            grad = [[l2 * w for w in p] for p in flat]
-            for x, y in part:
-                z, a, s = forward(net, x, f)
-                g = (1 / (1 + math.exp(-min(max(s, -30), 30))) - y) / len(part)
-                for i in range(hidden):
-                    grad[-2][i] += g * a[i]
-                    h = g * w2[i] * df(a[i], z[i])
-                    grad[-3][i] += h
-                    row = grad[i]
-                    for j in range(d):
-                        row[j] += h * x[j]
-                grad[-1][0] += g
-            for p, v, g in zip(flat, speed, grad):
-                for i in range(len(p)):
-                    v[i] = momentum * v[i] - lr * g[i]
-                    p[i] += v[i]
-    return net, f
+def chance_of_male(train, x, kind):
+    weights = (bill_length, bill_depth, flipper, mass)
+    near = sorted(
+        (sum((w * (a - b)) ** 2 for w, a, b in zip(weights, x, y)) + (species if kind != k else 0.0) ** 2, male)
+        for y, k, male in train
+    )[:neighbours]
+    width = bandwidth * math.sqrt(near[-1][0]) + 1e-12
+    votes = [smoothing, smoothing]
+    for d, male in near:
+        votes[int(male)] += KERNELS[kernel](math.sqrt(d) / width)
+    return votes[1] / (votes[0] + votes[1])
 
 
 def main():
     data = load()
     random.Random(1).shuffle(data)
-    folds, scores = 3, []
-    for k in range(folds):
-        test = data[k::folds]
-        rest = [row for i, row in enumerate(data) if i % folds != k]
-        net, f = train(rest, random.Random(seed))
-        scores.append(loss(net, test, f))
-    print(f"loss: {sum(s[0] for s in scores) / folds:.5f}")
-    print(f"error: {sum(s[1] for s in scores) / folds:.4f}")
+    folds = 4
+    loss = wrong = 0.0
+    for i, (x, kind, male) in enumerate(data):
+        train = [row for j, row in enumerate(data) if j % folds != i % folds]
+        p = chance_of_male(train, x, kind)
+        p = min(max(p, 1e-6), 1 - 1e-6)
+        loss -= math.log(p if male else 1 - p)
+        wrong += (p > 0.5) != bool(male)
+    print(f"loss: {loss / len(data):.5f}")
+    print(f"error: {wrong / len(data):.4f}")
 
 
 main()

@@ -1,7 +1,7 @@
 //! The `gage` command: arguments, one file per command. Everything it decides is decided below it.
 //!
 //! A command is a `clap::Args` struct and a `run(args, &Context) -> CommandResult`. Adding one is a file here,
-//! a line in [`Command`] and a line in [`dispatch`].
+//! a line in `Command` and a line in `dispatch`.
 
 pub mod args;
 mod cat;
@@ -255,7 +255,7 @@ pub fn print(text: &str) {
     print_bytes(text.as_bytes());
 }
 
-/// Like [`print`], for bytes.
+/// Like `print`, for bytes.
 pub fn print_bytes(bytes: &[u8]) {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
