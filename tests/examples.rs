@@ -105,11 +105,17 @@ fn the_penguins_are_compared() {
     let table = example.text("compare --min loss -n 2");
     assert_eq!(table.lines().count(), 3, "{table}");
     let script = std::fs::read_to_string(example.dir.path().join("train.py")).unwrap();
-    assert!(script.contains("\nneighbours = 15\n"), "the project's own file was changed");
+    assert!(
+        script.contains("\nneighbours = 15\n"),
+        "the project's own file was changed"
+    );
     let copies = ["1", "2", "3"].map(|run| example.text(&format!("cat {run} -p train.py")));
     for value in [5, 9, 20] {
         let line = format!("\nneighbours = {value}\n");
-        assert!(copies.iter().any(|copy| copy.contains(&line)), "no run with {value} neighbours");
+        assert!(
+            copies.iter().any(|copy| copy.contains(&line)),
+            "no run with {value} neighbours"
+        );
     }
 }
 

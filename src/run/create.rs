@@ -22,7 +22,7 @@ pub struct RunSpec {
     pub op_name: Option<String>,
     /// The run's flags, defaults included: `config.json`.
     pub flags: FlagValues,
-    /// The command with all flags in it; see [`super::compose`].
+    /// The command with all flags in it; see [`super::compose()`].
     pub command: Option<Command>,
     /// Environment to add, without flags and the variables every run has: `proc/env.json`.
     pub env: BTreeMap<String, String>,
