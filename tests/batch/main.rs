@@ -1,5 +1,7 @@
 //! Batches of real runs: the driver, the local executor and `gage worker`, through the library.
 
+mod project;
 mod resume;
 mod search;
+mod signals;
 mod world;

@@ -1,114 +1,13 @@
 //! Batches through the command: killed and gone on with, staged, started again, not needed.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-use gage::batch::event::{Event, Status};
+use gage::batch::event::Status;
 use gage::batch::record::Record;
-use gage::batch::{journal, replay, resume};
-use gage::run::Run;
+use gage::batch::{replay, resume};
 
-struct Project {
-    dir: tempfile::TempDir,
-}
-
-impl Project {
-    fn new(script: &str) -> Project {
-        let dir = tempfile::tempdir().unwrap();
-        let file = format!("[op]\nexec = '''{script}'''\nsourcecode = false\n[op.flags]\nx = 1\n");
-        fs::write(dir.path().join("gage.toml"), file).unwrap();
-        Project { dir }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn home(&self) -> PathBuf {
-        self.path("home/runs")
-    }
-
-    fn command(&self, words: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gage"));
-        command.args(words.split_whitespace());
-        command.current_dir(self.dir.path()).env("GAGE_HOME", self.path("home"));
-        command.env("MARKS", self.dir.path()).stdin(Stdio::null());
-        command
-    }
-
-    fn gage(&self, words: &str) -> Output {
-        self.command(words).output().unwrap()
-    }
-
-    /// Standard output and error of a command that must end well.
-    fn ok(&self, words: &str) -> String {
-        let output = self.gage(words);
-        let text = text(&output);
-        assert!(output.status.success(), "gage {words}: {text}");
-        text
-    }
-
-    fn start(&self, words: &str) -> Child {
-        self.command(words)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    }
-
-    fn batch(&self) -> Run {
-        let home = self.home();
-        let names = fs::read_dir(&home)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap());
-        let ids: Vec<String> = names
-            .filter_map(|n| n.strip_suffix(".meta").map(str::to_string))
-            .collect();
-        let mut batches = ids.into_iter().map(|id| Run::new(&home, id)).filter(resume::is_batch);
-        batches.next().expect("a batch")
-    }
-
-    /// The journal as it is, for messages.
-    fn journal(&self) -> String {
-        fs::read_to_string(self.batch().meta(journal::FILE)).unwrap()
-    }
-
-    fn events(&self) -> Vec<Event> {
-        journal::read(&self.batch().meta(journal::FILE)).unwrap()
-    }
-
-    /// How often each `x` was run to its end.
-    fn marks(&self) -> BTreeMap<String, usize> {
-        let mut marks = BTreeMap::new();
-        for entry in fs::read_dir(self.dir.path()).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            if let Some(rest) = name.strip_prefix("done.") {
-                *marks.entry(rest.split('.').next().unwrap().to_string()).or_default() += 1;
-            }
-        }
-        marks
-    }
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
-fn wait_for(what: &str, mut test: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !test() {
-        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn kill(pid: u32) {
-    let status = Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
-    assert!(status.success());
-}
+use crate::project::{Project, kill, text, wait_for};
 
 /// Waits for `go` (or a moment, once it is there), then leaves a mark of its own.
 const SCRIPT: &str = "touch $MARKS/up.$FLAG_X
