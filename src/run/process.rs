@@ -94,6 +94,15 @@ pub fn has_environment(pid: i32, entry: &str) -> bool {
     fs::read(format!("/proc/{pid}/environ")).is_ok_and(|bytes| bytes.split(|&b| b == 0).any(|e| e == entry.as_bytes()))
 }
 
+/// True when the environment that process was started with holds another value for the name of `entry`.
+pub fn has_other_environment(pid: i32, entry: &str) -> bool {
+    let name = &entry[..entry.find('=').map_or(entry.len(), |i| i + 1)];
+    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|bytes| {
+        let mut values = bytes.split(|&b| b == 0).filter(|e| e.starts_with(name.as_bytes()));
+        values.next().is_some_and(|e| e != entry.as_bytes())
+    })
+}
+
 /// Identifies this start of the machine: a pid and start time mean nothing beyond it.
 pub fn boot_id() -> &'static str {
     static BOOT_ID: OnceLock<String> = OnceLock::new();

@@ -31,7 +31,8 @@ pub(crate) struct Members {
 
 impl Members {
     /// The living processes of the run: its process group, the tree below it, those with the run in their
-    /// environment (a session of their own does not hide them), and what the adopter took in since the start.
+    /// environment (a session of their own does not hide them), and what the adopter took in since the start. An
+    /// adopter that is a worker starts the next run while this one is still being stopped: that is not ours.
     pub(crate) fn find(&self) -> BTreeSet<(i32, u64)> {
         let all = process::all();
         let me = std::process::id() as i32;
@@ -52,7 +53,9 @@ impl Members {
                 && !reused(p)
                 && (tree.contains(&p.pid)
                     || (!tree.is_empty() && p.group == self.leader)
-                    || (adopted.contains(&p.pid) && p.started >= since)
+                    || (adopted.contains(&p.pid)
+                        && p.started >= since
+                        && !process::has_other_environment(p.pid, &marker))
                     || process::has_environment(p.pid, &marker))
         };
         all.iter().filter(member).map(|p| (p.pid, p.started)).collect()
@@ -214,6 +217,10 @@ pub fn stop(run: &Run, timeout: Duration, force: bool) -> Result<Stopped, RunErr
     let signal = stop_signal(opdef.stop_signal.as_deref());
     let mut stopping = Stopping::begin(members, signal, timeout, force);
     loop {
+        if run.meta("proc/exit").exists() {
+            // Its supervisor is done with it, and may be about to start another run.
+            stopping.members.adopter = None;
+        }
         match stopping.step() {
             Step::Done => break,
             Step::Wait(time) => std::thread::sleep(time),
