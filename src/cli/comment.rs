@@ -1,9 +1,8 @@
 //! `gage comment`: adds, lists and deletes comments.
 
-use std::process::Command;
-
 use clap::Args;
 
+use super::editor;
 use super::filters::FilterArgs;
 use super::{CommandResult, Context, Failure, changing, print};
 use crate::report::listing::{self, Form};
@@ -87,7 +86,7 @@ pub fn run(args: CommentArgs, context: &Context) -> CommandResult {
     }
     let text = match (&args.add, args.edit) {
         (Some(text), false) => text.clone(),
-        (text, _) => edited(text.as_deref().unwrap_or_default())?,
+        (text, _) => editor::edited(text.as_deref().unwrap_or_default())?,
     };
     let text = text.trim();
     if text.is_empty() {
@@ -138,34 +137,4 @@ fn author() -> String {
     let attrs = crate::run::system_attrs();
     let text = |name: &str| attrs.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_string();
     format!("{}@{}", text("user"), text("host"))
-}
-
-/// What the user's editor makes of `text`; lines that begin with `#` are left out.
-fn edited(text: &str) -> Result<String, Failure> {
-    let editor = ["VISUAL", "EDITOR"]
-        .iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|value| !value.trim().is_empty())
-        .unwrap_or_else(|| "vi".into());
-    let file = tempfile::Builder::new()
-        .prefix("gage-comment-")
-        .suffix(".txt")
-        .tempfile()?;
-    std::fs::write(
-        file.path(),
-        format!("{text}\n# Lines that begin with # are left out.\n"),
-    )?;
-    let status = Command::new("sh")
-        .args(["-c", &format!("{editor} \"$1\""), "sh"])
-        .arg(file.path())
-        .status()
-        .map_err(|e| Failure::new(format!("cannot start the editor '{editor}': {}", super::reason(&e))))?;
-    if !status.success() {
-        return Err(Failure::new(format!(
-            "the editor '{editor}' failed - nothing was added"
-        )));
-    }
-    let text = std::fs::read_to_string(file.path())?;
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-    Ok(lines.join("\n"))
 }

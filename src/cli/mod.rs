@@ -14,6 +14,7 @@ mod completion;
 mod confirm;
 mod delete;
 mod diff;
+mod editor;
 mod exec;
 mod failure;
 mod filters;

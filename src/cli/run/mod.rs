@@ -10,14 +10,16 @@ mod single;
 
 pub use options::RunArgs;
 
-use super::{CommandResult, Context, Failure, eprint_line};
-use crate::flags::{Assignments, FlagValues};
+use super::{CommandResult, Context, Failure, editor, eprint_line};
+use crate::flags::{Assignments, FlagValues, Value, encode};
 use crate::launch::{self, Wish};
+use crate::project::OpDef;
 use crate::report::prompt;
 use crate::scalars::patterns;
 
-pub fn run(args: RunArgs, context: &Context) -> CommandResult {
+pub fn run(mut args: RunArgs, context: &Context) -> CommandResult {
     args.check()?;
+    write_comments(&mut args)?;
     if let Some(word) = &args.resume {
         return carry::resume(&args, word, context);
     }
@@ -37,7 +39,10 @@ pub fn run(args: RunArgs, context: &Context) -> CommandResult {
         return Ok(code);
     }
     single::warn(&patterns::check(op.output_scalars.as_ref(), op.output_attrs.as_ref())?);
-    let given = Assignments::parse(args.assignments())?;
+    let mut given = Assignments::parse(args.assignments())?;
+    if args.edit_flags {
+        given = edit_flags(&op, &given)?;
+    }
     let wish = Wish {
         optimizer: args.optimizer.as_deref(),
         optimize: args.optimize,
@@ -61,6 +66,41 @@ pub fn run(args: RunArgs, context: &Context) -> CommandResult {
         return Ok(0);
     }
     single::run(&args, &prepared, &home, None, context)
+}
+
+/// `--edit-comment` and `--edit-batch-comment`: comments that are written in an editor.
+fn write_comments(args: &mut RunArgs) -> Result<(), Failure> {
+    for (wanted, comment) in [
+        (args.edit_comment, &mut args.comment),
+        (args.edit_batch_comment, &mut args.batch_comment),
+    ] {
+        if wanted {
+            let text = editor::edited(comment.as_deref().unwrap_or_default())?;
+            *comment = Some(text.trim().to_string()).filter(|text| !text.is_empty());
+        }
+    }
+    Ok(())
+}
+
+/// `--edit-flags`: every flag on a line, as it was given or by default, to be changed in an editor.
+fn edit_flags(op: &OpDef, given: &Assignments) -> Result<Assignments, Failure> {
+    let line = |name: &String, default: &Value| match given.get(name) {
+        Some(text) => format!("{name}={text}"),
+        None => format!("{name}={}", encode(default)),
+    };
+    let lines: Vec<String> = op.flags.iter().map(|(name, def)| line(name, &def.default)).collect();
+    let text = editor::edited(&lines.join("\n"))?;
+    let words: Vec<String> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(str::to_string)
+        .collect();
+    let mut edited = Assignments::parse(&words)?;
+    // What the editor did not show stays as it was given.
+    let others = given.values.iter().filter(|(name, _)| !op.flags.contains_key(name));
+    edited.values.extend(others.cloned());
+    edited.batch_files.clone_from(&given.batch_files);
+    Ok(edited)
 }
 
 /// Refuses or ignores the options that only a batch has.

@@ -100,7 +100,16 @@ pub fn run(
         ));
         return Ok(0);
     }
-    foreground(&run, args)
+    let code = foreground(&run, args)?;
+    if code == 0 && op.delete_on_success && !args.keep_run {
+        run::remove::delete(&run)?;
+        eprint_line(&format!(
+            "Deleting interim run {} ('{}' is configured for deletion on success)",
+            run.id(),
+            op.name
+        ));
+    }
+    Ok(code)
 }
 
 /// Supervises a staged run in this process.
