@@ -1,0 +1,111 @@
+//! What becomes of a single trial: proposed, started, ended, lost.
+
+use super::super::event::{Ended, Reason, Status};
+use super::{Action, Mode, Scheduler, State, Trial};
+
+impl Scheduler {
+    pub(super) fn proposed(&mut self, trial: u64, by_hand: bool) {
+        if by_hand && trial == self.len() {
+            self.trials.push(Trial {
+                state: State::Asked,
+                attempt: 0,
+            });
+            self.asked += 1;
+            self.rules.planned = self.rules.planned.map(|n| n + 1);
+            self.finished = false;
+        }
+        if self.state(trial) == Some(State::Asked) {
+            self.asked -= 1;
+            self.make_ready(trial);
+        }
+    }
+
+    pub(super) fn make_ready(&mut self, trial: u64) {
+        self.trials[trial as usize].state = State::Ready;
+        self.ready.insert(trial);
+    }
+
+    pub(super) fn started(&mut self, trial: u64, attempt: u32) {
+        let Some(t) = self.trials.get(trial as usize).filter(|t| t.attempt == attempt) else {
+            return;
+        };
+        match t.state {
+            State::Live { slot, started: false } => {
+                self.trials[trial as usize].state = State::Live { slot, started: true };
+            }
+            State::Unknown => {
+                // It is run by a worker of the driver that died, and counts against the slots all the same.
+                self.unknown -= 1;
+                self.counts.live += 1;
+                let slot = self.free.pop_first();
+                self.trials[trial as usize].state = State::Live { slot, started: true };
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn ended(&mut self, ended: &Ended) {
+        let Some(t) = self
+            .trials
+            .get(ended.trial as usize)
+            .filter(|t| t.attempt == ended.attempt)
+        else {
+            return;
+        };
+        match t.state {
+            State::Live { slot, .. } => self.release(slot),
+            State::Unknown => self.unknown -= 1,
+            // It was taken by somebody else, or cannot be made.
+            State::Ready => {
+                self.ready.remove(&ended.trial);
+            }
+            State::Asked | State::Renewing | State::Done(_) => return,
+        }
+        self.finish_trial(ended.trial, ended.status);
+    }
+
+    pub(super) fn finish_trial(&mut self, trial: u64, status: Status) {
+        self.trials[trial as usize].state = State::Done(status);
+        let count = match status {
+            Status::Completed => &mut self.counts.completed,
+            Status::Error => &mut self.counts.failed,
+            Status::Terminated => &mut self.counts.terminated,
+            Status::Skipped => &mut self.counts.skipped,
+            Status::Staged => &mut self.counts.staged,
+        };
+        *count += 1;
+        while matches!(self.state(self.prefix), Some(State::Done(_))) {
+            self.prefix += 1;
+        }
+        if status == Status::Error && self.rules.fail_on_trial_error && self.mode == Mode::Going {
+            self.mode = Mode::Ending(Reason::TrialFailed);
+        }
+    }
+
+    pub(super) fn lost(&mut self, trial: u64, attempt: u32, out: &mut Vec<Action>) {
+        let Some(t) = self.trials.get(trial as usize).filter(|t| t.attempt == attempt) else {
+            return;
+        };
+        match t.state {
+            State::Live { slot, .. } => self.release(slot),
+            State::Unknown => self.unknown -= 1,
+            _ => return,
+        }
+        if attempt + 1 < self.rules.attempts {
+            self.trials[trial as usize].state = State::Renewing;
+            out.push(Action::Renew {
+                trial,
+                attempt: attempt + 1,
+            });
+        } else {
+            self.finish_trial(trial, Status::Error);
+        }
+    }
+
+    pub(super) fn release(&mut self, slot: Option<usize>) {
+        self.counts.live -= 1;
+        if let Some(slot) = slot.filter(|slot| *slot < self.rules.slots) {
+            self.free.insert(slot);
+        }
+    }
+}
