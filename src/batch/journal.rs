@@ -35,6 +35,8 @@ struct Line<'a> {
 struct ReadLine {
     v: u32,
     n: u64,
+    #[serde(default)]
+    at: u64,
     event: Event,
 }
 
@@ -151,6 +153,12 @@ pub fn read(path: &Path) -> Result<Vec<Event>, JournalError> {
     Ok(read_contents(path)?.events)
 }
 
+/// The events with the time of each, in microseconds since the epoch.
+pub fn read_timed(path: &Path) -> Result<(Vec<Event>, Vec<u64>), JournalError> {
+    let contents = read_contents(path)?;
+    Ok((contents.events, contents.times))
+}
+
 /// The first event of a journal, if it has any.
 pub fn read_first(path: &Path) -> Result<Option<Event>, JournalError> {
     let mut line = Vec::new();
@@ -163,6 +171,8 @@ pub fn read_first(path: &Path) -> Result<Option<Event>, JournalError> {
 /// What a journal holds.
 pub(super) struct Contents {
     pub events: Vec<Event>,
+    /// Time of each event.
+    pub times: Vec<u64>,
     /// Bytes up to the end of the last whole line.
     pub length: u64,
 }
@@ -182,19 +192,21 @@ pub(super) fn decode_all(bytes: &[u8], path: &Path) -> Result<Contents, JournalE
     };
     let mut contents = Contents {
         events: Vec::new(),
+        times: Vec::new(),
         length: 0,
     };
     let mut torn: Option<(usize, String)> = None;
     for (i, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
         match decode(line) {
-            Ok((n, event)) => {
+            Ok(read) => {
                 if let Some((i, reason)) = torn {
                     return Err(damaged(i, reason));
                 }
-                contents.events.push(event);
+                contents.events.push(read.event);
+                contents.times.push(read.at);
                 contents.length += line.len() as u64;
-                if n != contents.events.len() as u64 {
-                    return Err(damaged(i, format!("it is numbered {n}")));
+                if read.n != contents.events.len() as u64 {
+                    return Err(damaged(i, format!("it is numbered {}", read.n)));
                 }
             }
             Err(Fault::Later(found)) => {
@@ -229,7 +241,7 @@ pub(super) fn encode(event: &Event, n: u64, at: u64) -> String {
     line
 }
 
-fn decode(line: &[u8]) -> Result<(u64, Event), Fault> {
+fn decode(line: &[u8]) -> Result<ReadLine, Fault> {
     let bad = |reason: &str| Fault::Bad(reason.to_string());
     let text = std::str::from_utf8(line).map_err(|_| bad("it is not a text"))?;
     let text = text.strip_suffix('\n').ok_or_else(|| bad("it has no end"))?;
@@ -242,7 +254,7 @@ fn decode(line: &[u8]) -> Result<(u64, Event), Fault> {
     }
     let text = format!("{body}}}");
     match serde_json::from_str::<ReadLine>(&text) {
-        Ok(line) if line.v <= VERSION => Ok((line.n, line.event)),
+        Ok(line) if line.v <= VERSION => Ok(line),
         Ok(line) => Err(Fault::Later(line.v)),
         Err(error) => {
             // A later version may say things that this one cannot even parse.

@@ -13,6 +13,7 @@ pub mod journal;
 mod narration;
 pub mod needed;
 pub mod objective;
+pub mod overview;
 pub mod plan;
 pub mod preview;
 mod prior;

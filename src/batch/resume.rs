@@ -65,24 +65,44 @@ pub fn unfinished(home: &Path) -> Vec<Run> {
 pub fn is_finished(batch: &Run) -> bool {
     // A batch whose driver saw its end has an exit code, so that most journals need not be read.
     let ended = status::exit_code(batch).is_some();
-    ended
-        && journal::read(&batch.meta(journal::FILE))
-            .is_ok_and(|events| matches!(events.last(), Some(Event::Closed { reason: Reason::Done })))
+    ended && journal::read(&batch.meta(journal::FILE)).is_ok_and(|events| is_at_its_end(&events))
+}
+
+/// True for a journal whose study reached its end, with nothing asked for since.
+pub fn is_at_its_end(events: &[Event]) -> bool {
+    matches!(events.last(), Some(Event::Closed { reason: Reason::Done }))
+}
+
+/// Who carries a batch out at this moment: process id and host.
+pub fn driver(batch: &Run) -> Option<(i64, String)> {
+    if status::of(batch) != Status::Running {
+        return None;
+    }
+    let lease = Lease::read(batch);
+    Some((
+        lease.as_ref().map_or(0, |l| i64::from(l.supervisor)),
+        lease.map_or_else(|| "another host".into(), |l| l.host),
+    ))
 }
 
 /// Reads what a batch was made for. It must not be running.
 pub fn open(batch: &Run) -> Result<Study, ResumeError> {
+    let study = read(batch)?;
+    match driver(batch) {
+        Some((pid, host)) => Err(ResumeError::Running {
+            id: batch.id().to_string(),
+            pid,
+            host,
+        }),
+        None => Ok(study),
+    }
+}
+
+/// Reads what a batch was made for, whether it is running or not.
+pub fn read(batch: &Run) -> Result<Study, ResumeError> {
     let id = batch.id().to_string();
     if !is_batch(batch) {
         return Err(ResumeError::NoBatch(id));
-    }
-    if status::of(batch) == Status::Running {
-        let lease = Lease::read(batch);
-        return Err(ResumeError::Running {
-            id,
-            pid: lease.as_ref().map_or(0, |l| i64::from(l.supervisor)),
-            host: lease.map_or_else(|| "another host".into(), |l| l.host),
-        });
     }
     let Some(Event::Opened(header)) = journal::read_first(&batch.meta(journal::FILE))? else {
         return Err(ResumeError::Empty(id));

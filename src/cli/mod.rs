@@ -4,6 +4,7 @@
 //! a line in `Command` and a line in `dispatch`.
 
 pub mod args;
+mod batch;
 mod cat;
 mod changing;
 mod check;
@@ -93,6 +94,7 @@ enum Command {
     Select(select::SelectArgs),
     Watch(watch::WatchArgs),
     Stop(stop::StopArgs),
+    Batch(batch::BatchArgs),
     Label(label::LabelArgs),
     Tag(tag::TagArgs),
     Comment(comment::CommentArgs),
@@ -127,6 +129,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Select(args) => select::run(args, context),
         Command::Watch(args) => watch::run(args, context),
         Command::Stop(args) => stop::run(args, context),
+        Command::Batch(args) => batch::run(args, context),
         Command::Label(args) => label::run(args, context),
         Command::Tag(args) => tag::run(args, context),
         Command::Comment(args) => comment::run(args, context),

@@ -17,6 +17,7 @@ pub mod progress;
 pub mod prompt;
 pub mod quiet;
 pub mod screen;
+pub mod study;
 pub mod style;
 pub mod table;
 pub mod terminal;

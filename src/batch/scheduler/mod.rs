@@ -194,6 +194,11 @@ impl Scheduler {
         self.rules.planned
     }
 
+    /// True while nothing is to be started.
+    pub fn is_paused(&self) -> bool {
+        self.mode == Mode::Paused
+    }
+
     /// Number of trials proposed or asked for.
     pub fn len(&self) -> u64 {
         self.trials.len() as u64

@@ -1,0 +1,92 @@
+//! `gage batch`: batches looked at, gone on with, checked and changed while they run. One file for each of the
+//! larger commands; what a batch is and does is the library's.
+
+mod list;
+mod replay;
+mod show;
+
+use clap::{Args, Subcommand};
+
+use super::filters::FilterArgs;
+use super::run::{self, RunArgs};
+use super::{CommandResult, Context, Failure, choose};
+use crate::batch::resume;
+use crate::store::RunRow;
+
+/// List, show, resume, replay and change batches
+#[derive(Args)]
+pub struct BatchArgs {
+    #[command(subcommand)]
+    command: BatchCommand,
+}
+
+#[derive(Subcommand)]
+enum BatchCommand {
+    List(list::BatchListArgs),
+    Show(show::BatchShowArgs),
+    Resume(ResumeArgs),
+    Replay(replay::ReplayArgs),
+}
+
+/// Go on with a batch that did not come to its end
+///
+/// Finished trials are kept, trials that still run are waited for, and those that were lost are run again with the
+/// same flags and seed. The same as 'gage run --resume'.
+#[derive(Args)]
+struct ResumeArgs {
+    /// Batch to go on with (default: the newest that is not finished)
+    #[arg(value_name = "BATCH")]
+    batch: Option<String>,
+
+    /// Keep the batch run of a grid or random search
+    #[arg(long)]
+    keep_batch: bool,
+
+    /// Keep the trials' output off the terminal
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub fn run(args: BatchArgs, context: &Context) -> CommandResult {
+    match args.command {
+        BatchCommand::List(args) => list::run(args, context),
+        BatchCommand::Show(args) => show::run(args, context),
+        BatchCommand::Resume(args) => run::run(args.as_run(), context),
+        BatchCommand::Replay(args) => replay::run(args, context),
+    }
+}
+
+impl ResumeArgs {
+    fn as_run(self) -> RunArgs {
+        RunArgs {
+            resume: Some(self.batch.unwrap_or_default()),
+            keep_batch: self.keep_batch,
+            quiet: self.quiet,
+            ..RunArgs::default()
+        }
+    }
+}
+
+/// The batch that `word` names, or the newest.
+fn chosen(context: &Context, word: Option<&str>, command: &str) -> Result<RunRow, Failure> {
+    if let Some(word) = word {
+        let row = choose::one(context, &FilterArgs::default(), Some(word), command)?;
+        return match resume::is_batch(&row.run) {
+            true => Ok(row),
+            false => Err(Failure::new(format!(
+                "run {} is not a batch\nTry 'gage batch list' for a list.",
+                row.run.id()
+            ))),
+        };
+    }
+    let rows = choose::matching(context, &FilterArgs::default(), command)?;
+    let mut batches = rows.into_iter().filter(|row| row.batch && resume::is_batch(&row.run));
+    batches.next().ok_or_else(none)
+}
+
+fn none() -> Failure {
+    Failure::new(
+        "there are no batches\nBatches of a grid or random search are deleted when they have completed; \
+         '--keep-batch' keeps them.",
+    )
+}
