@@ -87,6 +87,7 @@ fn main() {
             stop_after: None,
             adopt: false,
             stdin: false,
+            fresh: false,
             caller: Caller::here(),
         };
         supervise(next.next().expect("a run"), &mut how).expect("executed");

@@ -39,6 +39,7 @@ pub fn run(args: ExecArgs, context: &Context) -> CommandResult {
             stop_after: minutes.map(|m| Duration::from_secs_f64((m * 60.0).min(1e9))),
             adopt: true,
             stdin: false,
+            fresh: true,
             caller: Caller {
                 log_level: if context.debug { 10 } else { 20 },
                 ..Caller::here()

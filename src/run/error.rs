@@ -22,6 +22,8 @@ pub enum RunError {
     AlreadyInitialized(String),
     #[error("cannot restart run {0} because it's running\nUse 'gage stop {0}' to stop it first and try again.")]
     Running(String),
+    #[error("run {0} was started by somebody else")]
+    Taken(String),
     #[error("error running {phase} (exit code {code})")]
     Hook { phase: &'static str, code: i32 },
     #[error("run {id} uses an unsupported layout (schema {schema})")]

@@ -5,7 +5,7 @@ use super::environment::Caller;
 use super::error::During;
 use super::facts::Facts;
 use super::output::Stream;
-use super::session::Session;
+use super::session::{Session, Start};
 use super::status::Status;
 use super::{Exit, Run, RunError, clock, stage};
 use crate::scalars::Scalar;
@@ -21,15 +21,15 @@ pub struct Hosted {
 impl Hosted {
     /// Starts a run here; stages it, with no files, if it is not staged. `proc/lock` is this process.
     pub fn begin(run: &Run) -> Result<Hosted, RunError> {
-        Hosted::start(run, false)
+        Hosted::start(run, Start::Again)
     }
 
     /// Goes on with a run whose process is gone, or that was stopped: its start and output are kept.
     pub fn go_on(run: &Run) -> Result<Hosted, RunError> {
-        Hosted::start(run, true)
+        Hosted::start(run, Start::GoOn)
     }
 
-    fn start(run: &Run, go_on: bool) -> Result<Hosted, RunError> {
+    fn start(run: &Run, start: Start) -> Result<Hosted, RunError> {
         let facts = Facts::read(run)?;
         if !run.meta("staged").exists() {
             stage::nothing(run)?;
@@ -38,7 +38,7 @@ impl Hosted {
         if !dir.is_dir() {
             return Err(RunError::NoRunDir(dir));
         }
-        let mut session = Session::begin(run, facts, false, go_on)?;
+        let mut session = Session::begin(run, facts, false, start)?;
         session.log.line("Starting run in this process");
         session.set_process(std::process::id() as i32);
         Ok(Hosted {

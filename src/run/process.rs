@@ -112,13 +112,28 @@ pub fn boot_id() -> &'static str {
     })
 }
 
-/// Name of this machine.
+/// Name of this machine. `GAGE_HOST` tells machines apart that call themselves the same.
 pub fn host() -> &'static str {
     static HOST: OnceLock<String> = OnceLock::new();
     HOST.get_or_init(|| {
-        nix::unistd::gethostname()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default()
+        let given = std::env::var("GAGE_HOST").ok().filter(|name| !name.trim().is_empty());
+        given.unwrap_or_else(|| {
+            nix::unistd::gethostname()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default()
+        })
+    })
+}
+
+/// Where a pid of this process means something: the machine, beyond its name, and the space of pids on it, of which
+/// containers have their own. The same before and after a reboot.
+pub fn machine() -> &'static str {
+    static MACHINE: OnceLock<String> = OnceLock::new();
+    MACHINE.get_or_init(|| {
+        let id = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        let pids = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        format!("{}/{}", id.trim(), digits(&pids.to_string_lossy()))
     })
 }
 

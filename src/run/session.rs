@@ -2,6 +2,7 @@
 //! (`supervise`) or this process (`Hosted`).
 
 use std::fs;
+use std::time::Duration;
 
 use super::environment::Caller;
 use super::error::During;
@@ -10,7 +11,10 @@ use super::lease::Held;
 use super::log::Log;
 use super::output::Output;
 use super::recorder::Recorder;
-use super::{Run, RunError, clock, environment, finalize, hook, meta};
+use super::{Run, RunError, clock, environment, finalize, hook, meta, stop};
+
+/// How long a program that nobody supervises may take to end.
+const LEFTOVER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is held while a run is executed.
 pub(crate) struct Session {
@@ -24,23 +28,41 @@ pub(crate) struct Session {
     pub problems: Vec<String>,
 }
 
+/// What becomes of an earlier start of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// There must be none.
+    First,
+    /// It gives way to this one.
+    Again,
+    /// Its start and its output are kept, and gone on with.
+    GoOn,
+}
+
 impl Session {
-    /// Takes a staged run: nobody else can start it until it ends. With `go_on` a run that was started before keeps
-    /// its start and its output.
-    pub(crate) fn begin(run: &Run, facts: Facts, adopts: bool, go_on: bool) -> Result<Session, RunError> {
+    /// Takes a staged run: nobody else can start it until it ends.
+    pub(crate) fn begin(run: &Run, facts: Facts, adopts: bool, start: Start) -> Result<Session, RunError> {
         if run.meta("lock.remote").exists() && !run.meta("proc/exit").exists() {
             return Err(RunError::Running(run.id().to_string()));
         }
         let lease = Held::claim(run, adopts)?;
-        let opened = make_way(run).and_then(|()| {
+        let way = match start {
+            Start::First => check_first(run),
+            Start::Again | Start::GoOn => Ok(()),
+        };
+        let opened = way.and_then(|()| make_way(run)).and_then(|()| {
             let started = run.meta("started");
             let dir = run.meta("output");
-            if go_on && started.exists() {
+            if start == Start::GoOn && started.exists() {
                 return Output::append(&dir, "40_run").during("write", &dir.join("40_run"));
             }
             let output = Output::create(&dir, "40_run").during("write", &dir.join("40_run"))?;
             meta::write(&started, clock::timestamp().to_string().as_bytes()).during("write", &started)?;
-            Ok(output)
+            // Whoever took it over, as we were stopped for too long, is about to start it.
+            match lease.is_ours() {
+                true => Ok(output),
+                false => Err(RunError::Taken(run.id().to_string())),
+            }
         });
         let output = match opened {
             Ok(output) => output,
@@ -107,6 +129,22 @@ impl Session {
         }
         self.problems
     }
+}
+
+/// Refuses a run that somebody has started since it was seen staged. Who died before its program could be recorded
+/// does not count, but may have left the program.
+fn check_first(run: &Run) -> Result<(), RunError> {
+    if !run.meta("started").exists() {
+        return Ok(());
+    }
+    if ["proc/exit", "proc/lock", "stopped"]
+        .iter()
+        .any(|name| run.meta(name).exists())
+    {
+        return Err(RunError::Taken(run.id().to_string()));
+    }
+    stop::end_leftovers(run, LEFTOVER_PATIENCE);
+    Ok(())
 }
 
 /// Removes what an earlier start left that would belie this one.

@@ -152,6 +152,7 @@ mod tests {
         fs::write(run.meta("proc/lock"), me.to_string()).unwrap();
         let mut lease = Lease {
             host: process::host().into(),
+            machine: process::machine().into(),
             boot_id: process::boot_id().into(),
             pid: Some(me),
             pid_started: Some(1),

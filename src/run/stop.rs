@@ -199,7 +199,7 @@ pub fn stop(run: &Run, timeout: Duration, force: bool) -> Result<Stopped, RunErr
         return Ok(Stopped::NotRunning);
     }
     let lease = Lease::read(run);
-    if let Some(lease) = lease.as_ref().filter(|l| l.host != process::host()) {
+    if let Some(lease) = lease.as_ref().filter(|l| !l.is_local()) {
         return Err(RunError::OtherHost {
             id: run.id().to_string(),
             host: lease.host.clone(),

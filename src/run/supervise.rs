@@ -8,7 +8,7 @@ use super::environment::{self, Caller};
 use super::facts::Facts;
 use super::hook::{self, CannotStart};
 use super::pump::{Cause, Event, Notice, OUTPUT_GRACE, Pump};
-use super::session::Session;
+use super::session::{Session, Start};
 use super::status::Status;
 use super::stop::{self, Members};
 use super::stop_flag::StopFlag;
@@ -26,6 +26,9 @@ pub struct Supervise<'a> {
     pub adopt: bool,
     /// Give the program this process's standard input instead of nothing.
     pub stdin: bool,
+    /// Refuse a run that was ever started ([`RunError::Taken`]): who asks has seen it staged, and somebody else may
+    /// have been faster. Without it a run that has ended is run again.
+    pub fresh: bool,
     pub caller: Caller,
 }
 
@@ -69,7 +72,12 @@ pub fn supervise(run: &Run, how: &mut Supervise<'_>) -> Result<Exit, RunError> {
         // Refused by old kernels only: orphans are then found by their group and environment.
         how.adopt = nix::sys::prctl::set_child_subreaper(true).is_ok();
     }
-    let mut session = Session::begin(run, facts, how.adopt, false)?;
+    let mut session = Session::begin(
+        run,
+        facts,
+        how.adopt,
+        if how.fresh { Start::First } else { Start::Again },
+    )?;
     let executed = execute(&mut session, how);
     let (code, cause, not_started) = match executed {
         Ok((code, cause)) => (code, cause, None),

@@ -87,6 +87,7 @@ fn execute(path: &Path, tell: Tell, stop: &StopFlag, out: &mut Out<impl Write>) 
             stop_after: None,
             adopt: true,
             stdin: false,
+            fresh: true,
             caller: Caller::here(),
         },
     );

@@ -130,6 +130,7 @@ fn only_a_staged_run_that_rests_can_be_started() {
             stop_after: None,
             adopt: false,
             stdin: false,
+            fresh: false,
             caller: how(),
         };
         gage::run::supervise(run, &mut how).unwrap_err()

@@ -63,6 +63,7 @@ fn execute_with(run: &Run, stop_after: Option<Duration>, mut raise: impl FnMut(&
             stop_after,
             adopt: false,
             stdin: false,
+            fresh: false,
             caller: Caller::here(),
         },
     );
@@ -179,6 +180,7 @@ fn a_hundred_megabytes_without_a_line_end() {
             stop_after: None,
             adopt: false,
             stdin: false,
+            fresh: false,
             caller: Caller::here(),
         },
     );
@@ -483,6 +485,7 @@ fn a_full_disk_does_not_stop_the_program_nor_lose_its_end() {
                 stop_after: None,
                 adopt: false,
                 stdin: false,
+                fresh: false,
                 caller: Caller::here(),
             },
         )

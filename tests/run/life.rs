@@ -91,6 +91,7 @@ pub fn execute(run: &Run) -> (Exit, String, String) {
             stop_after: None,
             adopt: false,
             stdin: false,
+            fresh: false,
             caller: Caller::here(),
         },
     )
@@ -380,6 +381,7 @@ fn printed_scalars_are_recorded() {
             stop_after: None,
             adopt: false,
             stdin: false,
+            fresh: false,
             caller: Caller::here(),
         },
     );

@@ -55,7 +55,7 @@ pub fn restart(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
         };
         again(args, run, &prepared, source.as_ref())?;
     }
-    single::foreground(run, args)
+    single::foreground(run, row.status == Status::Staged, args)
 }
 
 /// Gives the run its new flags, name and, with `source`, files.

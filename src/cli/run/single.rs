@@ -100,7 +100,7 @@ pub fn run(
         ));
         return Ok(0);
     }
-    let code = foreground(&run, args)?;
+    let code = foreground(&run, true, args)?;
     if code == 0 && op.delete_on_success && !args.keep_run {
         run::remove::delete(&run)?;
         eprint_line(&format!(
@@ -112,8 +112,8 @@ pub fn run(
     Ok(code)
 }
 
-/// Supervises a staged run in this process.
-pub fn foreground(run: &Run, args: &RunArgs) -> CommandResult {
+/// Supervises a staged run in this process. A `fresh` one must not have been started by anybody else meanwhile.
+pub fn foreground(run: &Run, fresh: bool, args: &RunArgs) -> CommandResult {
     let stop = StopFlag::new()?;
     stop.raise_on(&[SIGINT, SIGTERM, SIGHUP])?;
     let stop_after = args.stop_after.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
@@ -131,6 +131,7 @@ pub fn foreground(run: &Run, args: &RunArgs) -> CommandResult {
         stop_after,
         adopt: true,
         stdin: !std::io::stdin().is_terminal(),
+        fresh,
         caller: Caller::here(),
     };
     let exit = run::supervise(run, &mut how).map_err(|e| Failure::with_code(e.to_string(), e.exit_code()))?;
