@@ -32,6 +32,7 @@ mod purge;
 mod restore;
 mod run;
 mod select;
+mod steps;
 mod stop;
 mod study;
 mod tag;
@@ -110,6 +111,8 @@ enum Command {
     #[command(hide = true)]
     Exec(exec::ExecArgs),
     #[command(hide = true)]
+    Steps(steps::StepsArgs),
+    #[command(hide = true)]
     Worker(worker::WorkerArgs),
 }
 
@@ -142,6 +145,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Completion(args) => completion::run(args, context),
         Command::Study(args) => study::run(args),
         Command::Exec(args) => exec::run(args, context),
+        Command::Steps(args) => steps::run(args),
         Command::Worker(args) => worker::run(args),
     }
 }
@@ -157,6 +161,8 @@ pub struct Context {
     pub cwd: PathBuf,
     /// `-H` or `GAGE_HOME`, if given.
     pub home: Option<PathBuf>,
+    /// The runs home, where gage itself has said which.
+    pub runs: Option<PathBuf>,
     /// Say more.
     pub debug: bool,
 }
@@ -200,6 +206,7 @@ fn try_main(words: Vec<OsString>) -> CommandResult {
         &Context {
             cwd,
             home,
+            runs: None,
             debug: cli.debug,
         },
     )
@@ -232,6 +239,9 @@ impl Context {
 
     /// The directory that holds all runs. `project` is the `$runs-dir` of the operations file, if it has one.
     pub fn runs_home(&self, project: Option<PathBuf>) -> Result<PathBuf, Failure> {
+        if let Some(dir) = &self.runs {
+            return Ok(dir.clone());
+        }
         if let Some(dir) = env_path("GAGE_RUNS").or_else(|| env_path("RUNS_DIR")) {
             return Ok(self.cwd.join(dir));
         }

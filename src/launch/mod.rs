@@ -3,10 +3,12 @@
 
 mod choose;
 mod commit;
+pub mod glob;
 mod needed;
 mod prepare;
 mod single;
 mod source;
+pub mod steps;
 mod undelivered;
 
 pub use choose::{ChooseError, Chosen, GRID, Wish, choose};

@@ -21,6 +21,8 @@ pub struct Single<'a> {
     pub seed: u32,
     /// Environment to add, such as `CUDA_VISIBLE_DEVICES`.
     pub env: BTreeMap<String, String>,
+    /// Further system attributes.
+    pub attrs: BTreeMap<String, Json>,
     pub id: Option<String>,
     pub dir: Option<PathBuf>,
 }
@@ -52,6 +54,7 @@ pub fn make(home: &Path, single: &Single<'_>, source: &Template) -> Result<(Run,
     spec.env.extend(single.env.clone());
     spec.attrs
         .extend(attributes(single.op, &single.flags.user, single.seed, source));
+    spec.attrs.extend(single.attrs.clone());
     spec.id.clone_from(&single.id);
     spec.dir.clone_from(&single.dir);
     let run = run::create(home, &spec)?;

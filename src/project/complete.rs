@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::declared::{Declared, Dialect};
 use super::fields::Import;
-use super::{Command, FlagsDest, OpDef, Project, ProjectError, configured, imports, requires, steps};
+use super::{Command, FlagsDest, OpDef, Project, ProjectError, SourceCode, configured, imports, requires, steps};
 
 /// Built-in modules that do nothing.
 const PASS: [&str; 2] = ["guild.pass", "gage.pass"];
@@ -25,7 +25,16 @@ pub(super) fn complete(declared: &Declared, project: &Project) -> Result<OpDef, 
         )));
     }
     def.resources = requires::resources(declared, project)?;
+    if declared.has_exec && !def.steps.is_empty() {
+        def.warnings
+            .push("operation 'exec' and 'steps' both specified, ignoring 'steps'".into());
+        def.steps.clear();
+    }
     steps::of(&def)?;
+    if !def.steps.is_empty() {
+        // Each step has its own.
+        def.sourcecode = SourceCode::nothing();
+    }
     def.project_dir = dir.to_path_buf();
     let source = match &def.sourcecode.root {
         Some(root) => dir.join(root),

@@ -186,6 +186,11 @@ impl Project {
         }))
     }
 
+    /// Whether a name that no operation has is that of a script or program.
+    pub fn is_script(&self, name: &str) -> bool {
+        matches!(script::operation(&self.dir, name), Ok(Some(_)))
+    }
+
     fn default_operation(&self) -> Result<&Declared, ProjectError> {
         let mut public = self.operations.iter().filter(|op| !op.def.is_private());
         let only = match (public.next(), public.next()) {

@@ -9,8 +9,11 @@ use crate::flags::document::Data;
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Its `run` text as words: options of `gage run`, the operation, flags and batch files.
+    /// Its `run` text, and the same as words: options of `gage run`, the operation, flags and batch files.
+    pub text: String,
     pub run: Vec<String>,
+    /// The whole step as messages show it.
+    pub shown: String,
     pub name: Option<String>,
     /// Added to the flags of `run`; null removes one.
     pub flags: Map<String, Json>,
@@ -62,7 +65,9 @@ impl Step {
             return Err(format!("invalid step {}: must define run", shown()));
         }
         let mut step = Step {
+            text: run.trim().to_string(),
             run: words,
+            shown: shown().to_string(),
             name: None,
             flags: Map::new(),
             checks: Vec::new(),

@@ -20,6 +20,12 @@ pub struct Naming {
 /// System attribute that keeps a label template which is not the operation's own, for a restart.
 pub const LABEL_TEMPLATE: &str = "label_template";
 
+/// System attribute of a steps run: what its steps take over from it.
+pub const STEP_PARAMS: &str = "run_params";
+
+/// The program of a steps operation: gage itself, see [`super::supervise()`].
+pub const STEPS_PROGRAM: [&str; 2] = ["gage", "steps"];
+
 /// What a run of `op` with these flags is made of. `resolved` are the runs it depends on, by the name of the
 /// requirement: they show in the label. Gives warnings for the user besides, without `WARNING: `.
 ///
@@ -39,6 +45,10 @@ pub fn compose(
     {
         attrs.insert(LABEL_TEMPLATE.to_string(), template.into());
     }
+    if !op.steps.is_empty() {
+        let params = serde_json::json!({"label": naming.label, "tags": naming.tags});
+        attrs.insert(STEP_PARAMS.to_string(), params);
+    }
     let mut tags = op.tags.clone();
     tags.extend(naming.tags.iter().filter(|tag| !op.tags.contains(tag)).cloned());
     let with = substitutes(op, flags, BTreeSet::new());
@@ -46,7 +56,10 @@ pub fn compose(
     let spec = RunSpec {
         opdef: op.clone(),
         flags: flags.clone(),
-        command: op.exec.run.as_ref().map(|run| command_of(run, op, flags)),
+        command: match op.steps.is_empty() {
+            true => op.exec.run.as_ref().map(|run| command_of(run, op, flags)),
+            false => Some(Command::Words(STEPS_PROGRAM.map(String::from).to_vec())),
+        },
         env: env.collect(),
         attrs,
         label: Some(label).filter(|label| !label.is_empty()),

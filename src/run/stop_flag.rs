@@ -29,6 +29,7 @@ struct Shared {
     times: AtomicUsize,
     signal: Arc<AtomicUsize>,
     idle: Arc<AtomicBool>,
+    patient: AtomicBool,
 }
 
 impl StopFlag {
@@ -42,6 +43,7 @@ impl StopFlag {
             times: AtomicUsize::new(0),
             signal: Arc::new(AtomicUsize::new(0)),
             idle: Arc::new(AtomicBool::new(false)),
+            patient: AtomicBool::new(false),
         };
         Ok(StopFlag {
             shared: Arc::new(shared),
@@ -62,6 +64,11 @@ impl StopFlag {
     /// While nothing is at hand that could be stopped, the signals end the process as they always do.
     pub fn set_idle(&self, idle: bool) {
         self.shared.idle.store(idle, Ordering::SeqCst);
+    }
+
+    /// From now on, asking again is no reason to kill: whoever stops us asks everyone below, more than once.
+    pub fn be_patient(&self) {
+        self.shared.patient.store(true, Ordering::Relaxed);
     }
 
     /// Asks for a stop; asked again, for a kill.
@@ -88,6 +95,7 @@ impl StopFlag {
         match self.shared.times.load(Ordering::Relaxed) {
             0 => Asked::Nothing,
             1 => Asked::Stop,
+            _ if self.shared.patient.load(Ordering::Relaxed) => Asked::Stop,
             _ => Asked::Kill,
         }
     }

@@ -4,6 +4,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use super::compose::STEPS_PROGRAM;
 use super::environment::{self, Caller};
 use super::facts::Facts;
 use super::hook::{self, CannotStart};
@@ -123,9 +124,13 @@ fn execute(session: &mut Session, how: &mut Supervise<'_>) -> Result<(i32, Optio
         .command
         .as_ref()
         .map(|command| command::placed(command, &run, facts));
-    let Some((command, words)) = placed.and_then(|c| command::argv(&c).map(|words| (c, words))) else {
+    let Some((command, mut words)) = placed.and_then(|c| command::argv(&c).map(|words| (c, words))) else {
         return Ok((0, None));
     };
+    if !facts.opdef.steps.is_empty() && words == STEPS_PROGRAM {
+        // Whatever `gage` is on the run's PATH, its steps are run by the program that runs it.
+        words[0] = own_program()?;
+    }
     session
         .log
         .line(format_args!("Starting run process: {}", hook::shown(&command)));
@@ -190,6 +195,18 @@ fn execute(session: &mut Session, how: &mut Supervise<'_>) -> Result<(i32, Optio
             Ok((child.wait().map_or(-9, hook::exit_code), None))
         }
     }
+}
+
+/// Where the running gage is.
+fn own_program() -> Result<String, CannotStart> {
+    let cannot = |reason: String| CannotStart {
+        reason: format!("cannot find the gage program: {reason}"),
+        code: 126,
+    };
+    let path = std::env::current_exe().map_err(|error| cannot(super::error::reason(&error)))?;
+    path.into_os_string()
+        .into_string()
+        .map_err(|path| cannot(format!("{} is not UTF-8", path.display())))
 }
 
 /// Takes away the zombies of orphans that became children of this process.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{RunArgs, batch, confirmed, single};
 use crate::cli::filters::FilterArgs;
-use crate::cli::{CommandResult, Context, Failure, choose, print};
+use crate::cli::{CommandResult, Context, Failure, choose, print, steps};
 use crate::flags::{Assignments, FlagValues};
 use crate::launch::{self, Prepared, Wish};
 use crate::project::{OpDef, Project};
@@ -23,11 +23,14 @@ pub fn restart(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
         return batch::restart(args, &row, context);
     }
     let facts = Facts::read(run).map_err(run_failure)?;
-    let op = OpDef {
+    let mut op = OpDef {
         project_dir: facts.project_dir.clone().unwrap_or_default(),
         ..facts.opdef.clone()
     };
     let given = Assignments::parse(&args.words)?;
+    let project_dir = op.project_dir.clone();
+    steps::prepare(&mut op, &given, &project_dir)?;
+    let has_steps = !op.steps.is_empty();
     let prepared = prepare(args, op, &given, &facts.flags, context)?;
     if prepared.optimizer.is_some() {
         return Err(Failure::misuse(
@@ -37,16 +40,17 @@ pub fn restart(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
     }
     let changed = !launch::same(&prepared.rows[0].values, &facts.flags);
     let rerun = matches!(row.status, Status::Pending | Status::Staged | Status::Error);
-    if args.needed && !changed && !rerun {
+    // Of a steps run each step is looked at by itself.
+    if args.needed && !changed && !rerun && !has_steps {
         print("Skipping run because flags have not changed (--needed specified)\n");
         return Ok(0);
     }
     if !args.yes && !confirmed(&single::preview(&prepared, "start"))? {
         return Ok(0);
     }
-    let renamed = args.label.is_some() || !args.tags.is_empty() || args.comment.is_some();
+    let renamed = renamed(args) || args.comment.is_some();
     let stages = args.force_sourcecode || !run.meta("staged").exists();
-    if changed || renamed || stages || args.random_seed.is_some() {
+    if changed || renamed || stages || has_steps || args.random_seed.is_some() {
         let home = run.home();
         let source = if stages {
             Some(source(args, run, &prepared.op, home)?)
@@ -64,13 +68,22 @@ fn again(args: &RunArgs, run: &Run, prepared: &Prepared, source: Option<&Templat
     let naming = single::naming(args);
     let (mut spec, warnings) = compose(&prepared.op, &flags.values, &naming, &BTreeMap::new());
     single::warn(&warnings);
-    if args.label.is_none() && args.tags.is_empty() {
+    if !renamed(args) {
         let template = run::meta::read_json(&run.meta(&format!("sys/{}.json", compose::LABEL_TEMPLATE)));
         let template = template.ok().flatten().and_then(|t| t.as_str().map(str::to_string));
         let label = compose::label_again(&prepared.op, template.as_deref(), &flags.values, &BTreeMap::new());
         spec.label = Some(label).filter(|label| !label.is_empty());
     }
     spec.env.extend(single::environment(args));
+    spec.attrs.extend(single::attributes(args, &prepared.op));
+    if let Some(params) = spec.attrs.get_mut(compose::STEP_PARAMS)
+        && !renamed(args)
+    {
+        let path = run.meta(&format!("sys/{}.json", compose::STEP_PARAMS));
+        let earlier = run::meta::read_json(&path).ok().flatten().unwrap_or_default();
+        params["label"] = earlier["label"].clone();
+        params["tags"] = earlier["tags"].clone();
+    }
     if let Some(seed) = args.random_seed {
         spec.attrs.insert("random_seed".to_string(), seed.into());
     }
@@ -84,6 +97,11 @@ fn again(args: &RunArgs, run: &Run, prepared: &Prepared, source: Option<&Templat
     let warnings = run::restart::prepare(run, &spec, staging.as_ref()).map_err(run_failure)?;
     single::warn(&warnings);
     Ok(())
+}
+
+/// Whether options give the run another label.
+fn renamed(args: &RunArgs) -> bool {
+    args.label.is_some() || !args.tags.is_empty()
 }
 
 /// A new run, or batch, with the operation, flags and source code of another run.

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use nix::libc::{SIGHUP, SIGINT, SIGTERM};
 use serde_json::{Value as Json, json};
 
 use super::{RunArgs, single};
@@ -124,7 +123,9 @@ pub fn out(args: &RunArgs, prepared: &Prepared, plan: &Plan, home: &Path, source
         tags: args.batch_tags.clone(),
         comment: args.batch_comment.clone(),
     };
-    with_making(plan, &recipe, &source, home, naming, args.keep_batch, |making, stop| {
+    let batch = own_run(args, batch_run(plan, naming));
+    let stop = single::stop_flag(args)?;
+    with_making(plan, &recipe, &source, home, batch, args.keep_batch, &stop, |making| {
         if args.stage {
             let batch = batch::stage(plan, making)?;
             eprint_line(&format!("{} staged as {}", plan.batch_name(), batch.id()));
@@ -134,7 +135,7 @@ pub fn out(args: &RunArgs, prepared: &Prepared, plan: &Plan, home: &Path, source
             ));
             return Ok(0);
         }
-        Ok(batch::drive(plan, making, &mut *watching(args.quiet), stop)?.exit)
+        Ok(batch::drive(plan, making, &mut *watching(args.quiet), &stop)?.exit)
     })
 }
 
@@ -156,9 +157,11 @@ pub fn again(args: &RunArgs, plan: &Plan, old: Study) -> CommandResult {
         comment: args.batch_comment.clone(),
     };
     let keep = args.keep_batch || old.header.keep_batch;
-    with_making(plan, &recipe, &source, home, naming, keep, |making, stop| {
+    let batch = own_run(args, batch_run(plan, naming));
+    let stop = single::stop_flag(args)?;
+    with_making(plan, &recipe, &source, home, batch, keep, &stop, |making| {
         let new_source = args.force_sourcecode;
-        let outcome = batch::drive_again(plan, making, &mut *watching(args.quiet), stop, &old.batch, new_source)?;
+        let outcome = batch::drive_again(plan, making, &mut *watching(args.quiet), &stop, &old.batch, new_source)?;
         Ok(outcome.exit)
     })
 }
@@ -183,50 +186,61 @@ pub fn resume(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
     let study = resume::open(&batch)?;
     let recipe = Recipe::of_batch(&batch, study.plan.spec.opdef.clone());
     let plan = &study.plan;
-    let keep = args.keep_batch;
+    let stop = single::stop_flag(args)?;
     with_making(
         plan,
         &recipe,
         &study.source,
         batch.home(),
-        Naming::default(),
-        keep,
-        |making, stop| Ok(batch::go_on(plan, making, &mut *watching(args.quiet), stop, &batch)?.exit),
+        batch_run(plan, Naming::default()),
+        args.keep_batch,
+        &stop,
+        |making| Ok(batch::go_on(plan, making, &mut *watching(args.quiet), &stop, &batch)?.exit),
     )
 }
 
+/// The batch run with what options of this start add.
+fn own_run(args: &RunArgs, mut batch: RunSpec) -> RunSpec {
+    batch.id.clone_from(&args.run_id);
+    batch.attrs.extend(single::attributes(args, &batch.opdef));
+    batch
+}
+
 /// Calls `act` with everything that the runs of a batch are made from.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a batch is made of, each from another owner"
+)]
 fn with_making(
     plan: &Plan,
     recipe: &Recipe,
     source: &Template,
     home: &Path,
-    naming: Naming,
+    batch: RunSpec,
     keep_batch: bool,
-    act: impl FnOnce(&mut Making<'_>, &StopFlag) -> CommandResult,
+    stop: &StopFlag,
+    act: impl FnOnce(&mut Making<'_>) -> CommandResult,
 ) -> CommandResult {
     let program = plan.spec.program.as_ref();
     let program_source = program.map(|op| launch::template(op, home)).transpose()?;
-    let stop = StopFlag::new()?;
-    stop.raise_on(&[SIGINT, SIGTERM, SIGHUP])?;
     let staging = |source| Staging {
         source,
         dependencies: &[],
         resolved: "",
         caller: Caller::here(),
-        stop: Some(&stop),
+        stop: Some(stop),
     };
     let mut making = Making {
         home: home.to_path_buf(),
         gage: std::env::current_exe()?,
         compose: Box::new(|values, _seed| recipe.trial(values)),
         staging: staging(source),
-        batch: batch_run(plan, naming),
+        batch,
         batch_staging: program_source.as_ref().map(|(source, _)| staging(source)),
         proto: recipe.proto(&plan.spec.rows[0].values),
         keep_batch,
     };
-    act(&mut making, &stop)
+    act(&mut making)
 }
 
 /// Who sees the batch: a person on a terminal, or whatever reads standard error.
@@ -243,6 +257,10 @@ fn watching(quiet: bool) -> Box<dyn Report> {
 pub fn batch_run(plan: &Plan, naming: Naming) -> RunSpec {
     let op = plan.spec.program.clone().unwrap_or_else(|| OpDef {
         exec: Default::default(),
+        // Of the trials, not of the batch.
+        steps: Vec::new(),
+        requires: Vec::new(),
+        depends: Vec::new(),
         ..plan.spec.opdef.clone()
     });
     let options = plan

@@ -10,7 +10,9 @@ mod single;
 
 pub use options::RunArgs;
 
-use super::{CommandResult, Context, Failure, editor, eprint_line};
+use std::path::Path;
+
+use super::{CommandResult, Context, Failure, editor, eprint_line, steps};
 use crate::flags::{Assignments, FlagValues, Value, encode};
 use crate::launch::{self, Wish};
 use crate::project::OpDef;
@@ -19,6 +21,19 @@ use crate::scalars::patterns;
 
 pub fn run(mut args: RunArgs, context: &Context) -> CommandResult {
     args.check()?;
+    let of_steps;
+    let context = match args.step_of.as_deref().and_then(Path::parent) {
+        Some(home) => {
+            of_steps = Context {
+                runs: Some(home.to_path_buf()),
+                cwd: context.cwd.clone(),
+                home: context.home.clone(),
+                debug: context.debug,
+            };
+            &of_steps
+        }
+        None => context,
+    };
     write_comments(&mut args)?;
     if let Some(word) = &args.resume {
         return carry::resume(&args, word, context);
@@ -30,7 +45,7 @@ pub fn run(mut args: RunArgs, context: &Context) -> CommandResult {
         return again::proto(&args, word, context);
     }
     let project = context.project()?;
-    let op = project.operation(args.operation())?;
+    let mut op = project.operation(args.operation())?;
     if args.help_op || args.help_model {
         return look::help(&args, &op, &project);
     }
@@ -43,6 +58,7 @@ pub fn run(mut args: RunArgs, context: &Context) -> CommandResult {
     if args.edit_flags {
         given = edit_flags(&op, &given)?;
     }
+    steps::prepare(&mut op, &given, &project.dir)?;
     let wish = Wish {
         optimizer: args.optimizer.as_deref(),
         optimize: args.optimize,
@@ -58,7 +74,7 @@ pub fn run(mut args: RunArgs, context: &Context) -> CommandResult {
     if args.print_cmd || args.print_env {
         return look::command(&args, &prepared);
     }
-    if args.needed && single::is_done(&prepared, &home, context)? {
+    if args.needed && single::is_done(&args, &prepared, &home, context)? {
         return Ok(0);
     }
     let verb = if args.stage { "stage" } else { "run" };

@@ -77,6 +77,12 @@ pub struct RunArgs {
     /// Accept flags that the operation does not define, or values outside of its bounds
     #[arg(short, long)]
     pub force_flags: bool,
+    /// Go on when a dependency is not met, with a warning
+    #[arg(long)]
+    pub force_deps: bool,
+    /// Another file the run depends on, or TYPE:VALUE such as operation:prepare; may be repeated
+    #[arg(short = 'D', long = "dep", value_name = "PATH")]
+    pub dependencies: Vec<String>,
     /// Run only if no completed or running run has the same flags
     #[arg(long)]
     pub needed: bool,
@@ -173,6 +179,20 @@ pub struct RunArgs {
     /// Use ID for the run
     #[arg(long, value_name = "ID", hide = true)]
     pub run_id: Option<String>,
+    /// The run is a step of the steps run with this directory
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub step_of: Option<PathBuf>,
+    /// Meet requirements from runs of the steps run only (yes), or as if there were none (no)
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no, hide = true)]
+    pub isolate_runs: Option<bool>,
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(format!("'{text}' is neither 'yes' nor 'no'.")),
+    }
 }
 
 fn seed(text: &str) -> Result<u64, String> {

@@ -6,13 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::libc::{SIGHUP, SIGINT, SIGTERM};
+use serde_json::{Value as Json, json};
 
 use super::RunArgs;
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print};
 use crate::flags::{Resolved, encode};
 use crate::launch::{self, LaunchError, Prepared, Single};
+use crate::project::OpDef;
 use crate::report::listing;
-use crate::run::compose::{Naming, compose};
+use crate::run::compose::{Naming, STEP_PARAMS, compose};
 use crate::run::output::Stream;
 use crate::run::{self, Caller, Event, Notice, Run, StopFlag, Supervise, Template};
 
@@ -43,12 +45,15 @@ pub fn environment(args: &RunArgs) -> BTreeMap<String, String> {
 }
 
 /// `--needed`: says which runs make this one unnecessary, if any do.
-pub fn is_done(prepared: &Prepared, home: &Path, context: &Context) -> Result<bool, Failure> {
+pub fn is_done(args: &RunArgs, prepared: &Prepared, home: &Path, context: &Context) -> Result<bool, Failure> {
     let flags = &prepared.rows[0].values;
     let (spec, _) = compose(&prepared.op, flags, &Naming::default(), &BTreeMap::new());
     let rows = launch::matching(home, &spec.opref(), flags)?;
-    if rows.is_empty() {
+    let Some(newest) = rows.first() else {
         return Ok(false);
+    };
+    if let (Some(steps_dir), Some(id)) = (&args.step_of, &args.run_id) {
+        launch::steps::lead_elsewhere(steps_dir, id, newest.run.id());
     }
     let listed = listing::preview(&rows, &context.here());
     print(&format!(
@@ -84,6 +89,7 @@ pub fn run(
         naming: naming(args),
         seed,
         env: environment(args),
+        attrs: attributes(args, op),
         id: args.run_id.clone(),
         dir: args.run_dir.as_ref().map(|dir| context.cwd.join(dir)),
     };
@@ -114,8 +120,7 @@ pub fn run(
 
 /// Supervises a staged run in this process. A `fresh` one must not have been started by anybody else meanwhile.
 pub fn foreground(run: &Run, fresh: bool, args: &RunArgs) -> CommandResult {
-    let stop = StopFlag::new()?;
-    stop.raise_on(&[SIGINT, SIGTERM, SIGHUP])?;
+    let stop = stop_flag(args)?;
     let stop_after = args.stop_after.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
     let quiet = args.quiet;
     let mut pid = 0;
@@ -145,6 +150,36 @@ pub fn foreground(run: &Run, fresh: bool, args: &RunArgs) -> CommandResult {
         Some(signal) if exit.stopped => Ok(128 + u8::try_from(signal).unwrap_or(0)),
         _ => Ok(exit.process_code()),
     }
+}
+
+/// Raised by the signals that ask for an end.
+pub fn stop_flag(args: &RunArgs) -> Result<StopFlag, Failure> {
+    let stop = StopFlag::new()?;
+    stop.raise_on(&[SIGINT, SIGTERM, SIGHUP])?;
+    if args.step_of.is_some() {
+        stop.be_patient();
+    }
+    Ok(stop)
+}
+
+/// System attributes that options add.
+pub fn attributes(args: &RunArgs, op: &OpDef) -> BTreeMap<String, Json> {
+    let mut attrs = BTreeMap::new();
+    if !op.steps.is_empty() {
+        let lent = json!({
+            "label": args.label,
+            "tags": args.tags,
+            "needed": args.needed,
+            "force-sourcecode": args.force_sourcecode,
+            "force-deps": args.force_deps,
+            "random-seed": args.random_seed,
+        });
+        attrs.insert(STEP_PARAMS.to_string(), lent);
+    }
+    if let Some(steps_run) = args.step_of.as_deref().and_then(Run::at) {
+        attrs.insert(launch::steps::STEPS_RUN.to_string(), steps_run.id().into());
+    }
+    attrs
 }
 
 /// What the program printed, to where it printed it. A reader that went away does not end the run.
