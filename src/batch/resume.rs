@@ -1,6 +1,7 @@
 //! Batches that did not come to their end: finding them, and everything that is needed to go on with one. Going on
 //! is the driver's.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use thiserror::Error;
@@ -83,6 +84,22 @@ pub fn driver(batch: &Run) -> Option<(i64, String)> {
         lease.as_ref().map_or(0, |l| i64::from(l.supervisor)),
         lease.map_or_else(|| "another host".into(), |l| l.host),
     ))
+}
+
+/// Runs of attempts that were lost: whoever noted it may have died before it could end what was left of them.
+pub(super) fn given_up(events: &[Event]) -> Vec<String> {
+    let (mut runs, mut lost) = (BTreeMap::new(), Vec::new());
+    for event in events {
+        match event {
+            Event::Proposed(p) => drop(runs.insert(p.trial, p.run.clone())),
+            Event::Again { trial, run, .. } => drop(runs.insert(*trial, run.clone())),
+            Event::Lost { trial, .. } => lost.extend(runs.get(trial).cloned()),
+            _ => {}
+        }
+    }
+    // An attempt that was never started goes on under the same run.
+    lost.retain(|id| !runs.values().any(|run| run == id));
+    lost
 }
 
 /// Reads what a batch was made for. It must not be running.

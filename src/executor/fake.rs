@@ -175,6 +175,7 @@ impl Executor for Fake {
                 Event::Failed {
                     run: id,
                     message: "no such run".into(),
+                    machine: false,
                 },
             ),
             Some(Fate::Waiting) => {
@@ -200,6 +201,7 @@ impl Executor for Fake {
                 Event::Failed {
                     run: id,
                     message: format!("{fate:?}"),
+                    machine: false,
                 },
             ),
         }

@@ -64,6 +64,9 @@ enum Line {
         /// The run was not started, and nothing more is said of it.
         #[serde(default)]
         r#final: bool,
+        /// Not the run's own fault.
+        #[serde(default)]
+        machine: bool,
     },
     #[serde(other)]
     Other,
@@ -217,7 +220,8 @@ fn listen(output: ChildStdout, state: &Mutex<State>, listener: &Listener) {
                 run,
                 message,
                 r#final: true,
-            }) => Event::Failed { run, message },
+                machine,
+            }) => Event::Failed { run, message, machine },
             Ok(Line::Error { run, message, .. }) => Event::Problem { run, message },
             // Said by a later version, or not by a worker at all.
             Ok(Line::Other) | Err(_) => continue,

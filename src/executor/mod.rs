@@ -29,8 +29,13 @@ pub enum Event {
     Problem { run: String, message: String },
     /// The run is over and finalized.
     Exited { run: String },
-    /// The run was not started: it cannot be, or somebody else has it.
-    Failed { run: String, message: String },
+    /// The run was not started: it cannot be, or somebody else has it. With `machine` no other could be started
+    /// there either.
+    Failed {
+        run: String,
+        message: String,
+        machine: bool,
+    },
     /// Whoever supervised the run is gone.
     Gone { run: String },
 }

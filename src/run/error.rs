@@ -47,6 +47,12 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// True where the machine is to blame, and not what is run: a file that cannot be read or written, a runs home
+    /// that is gone. Any other run would meet the same.
+    pub fn is_of_the_machine(&self) -> bool {
+        matches!(self, RunError::File { .. })
+    }
+
     /// The code `gage` exits with.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -54,7 +54,7 @@ struct Known {
 }
 
 /// Stages a run. Gives warnings for the user. On an error the run keeps the exit code as its own, so that it is
-/// seen as failed and not as waiting.
+/// seen as failed and not as waiting; where the machine is to blame, it goes on waiting for a better one.
 pub fn stage(run: &Run, staging: &Staging<'_>) -> Result<Vec<String>, RunError> {
     let facts = Facts::read(run)?;
     let mut log = Log::open(&run.meta("log/runner"));
@@ -76,8 +76,10 @@ pub fn stage(run: &Run, staging: &Staging<'_>) -> Result<Vec<String>, RunError> 
             RunError::Hook { code, .. } => *code,
             _ => 1,
         };
-        // The error at hand is the one to report.
-        let _ = meta::write(&run.meta("proc/exit"), code.to_string().as_bytes());
+        if code < 0 || !error.is_of_the_machine() {
+            // The error at hand is the one to report.
+            let _ = meta::write(&run.meta("proc/exit"), code.to_string().as_bytes());
+        }
         return Err(error);
     }
     Ok(stage.warnings)

@@ -237,14 +237,15 @@ pub fn stop(run: &Run, timeout: Duration, force: bool) -> Result<Stopped, RunErr
     Ok(Stopped::Stopped)
 }
 
-/// Ends what is left of a run whose supervisor died before it could record the program: every process that has the
-/// run in its environment. Kills what does not end in time.
+/// Ends what is left of a run whose supervisor died: its program, if that was recorded, and every process that has
+/// the run in its environment. Kills what does not end in time. The run is not finalized.
 pub fn end_leftovers(run: &Run, timeout: Duration) {
+    let lease = Lease::read(run).filter(Lease::is_local);
     let members = Members {
         run_id: run.id().to_string(),
-        // Of no process, and of no process group.
-        leader: -1,
-        leader_started: None,
+        // Otherwise of no process, and of no process group.
+        leader: lease.as_ref().and_then(|l| l.pid).unwrap_or(-1),
+        leader_started: lease.as_ref().and_then(|l| l.pid_started),
         adopter: None,
     };
     let mut stopping = Stopping::begin(members, Signal::SIGTERM, timeout, true);

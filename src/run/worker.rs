@@ -99,7 +99,10 @@ fn execute(path: &Path, tell: Tell, stop: &StopFlag, out: &mut Out<impl Write>) 
             let status = exit.status.as_str();
             out.line(&json!({"event": "exited", "run": id, "code": exit.code, "status": status}));
         }
-        Err(error) => out.line(&json!({"event": "error", "run": id, "message": error.to_string(), "final": true})),
+        Err(error) => {
+            let (message, machine) = (error.to_string(), error.is_of_the_machine());
+            out.line(&json!({"event": "error", "run": id, "message": message, "final": true, "machine": machine}));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the scheduler wishes for, carried out: asking, making, launching, and finding out what became of a run.
 
+use std::time::Duration;
+
 use super::super::event::{Event, Proposed, Status};
 use super::super::history;
 use super::super::narration;
@@ -8,11 +10,11 @@ use super::super::proposer::{Answer, Nothing, Question, Values};
 use super::super::report::Level;
 use super::super::scheduler::Action;
 use super::super::trials::{self, Fate};
-use super::{DriveError, Driver, ORPHAN_PATIENCE};
+use super::{DriveError, Driver, LAUNCH_PATIENCE, ORPHAN_PATIENCE};
 use crate::executor::Stop;
 use crate::flags::{FlagValues, Value, check};
 use crate::run::lease::Lease;
-use crate::run::{self, Run};
+use crate::run::{self, Run, RunError};
 
 impl Driver<'_, '_> {
     pub(super) fn act(&mut self, action: Action) -> Result<(), DriveError> {
@@ -28,19 +30,21 @@ impl Driver<'_, '_> {
                 }
             }
             Action::Launch { trial, attempt, slot } => {
-                if let Some(event) = self.launch(trial, attempt, slot) {
+                if let Some(event) = self.launch(trial, attempt, slot)? {
                     self.events.push_back(event);
                 }
             }
             Action::Stop { trial, .. } => self.stop_trial(trial, Stop::Gently),
             Action::Renew { trial, attempt } => {
-                let waiting = self.record.trial(trial).map(|t| t.run.clone()).filter(|id| {
-                    let fate = self.fate(id, trial, attempt - 1);
-                    matches!(fate, Fate::Waiting { .. })
-                });
-                let run = match waiting {
-                    Some(id) => id,
-                    None => trials::new_id().map_err(DriveError::Random)?,
+                let id = self.record.trial(trial).map(|t| t.run.clone()).unwrap_or_default();
+                let run = match self.fate(&id, trial, attempt - 1) {
+                    Fate::Waiting { .. } => id,
+                    fate => {
+                        if fate == Fate::Lost {
+                            self.bury(&id);
+                        }
+                        trials::new_id().map_err(DriveError::Random)?
+                    }
                 };
                 self.events.push_back(Event::Again { trial, attempt, run });
             }
@@ -94,14 +98,30 @@ impl Driver<'_, '_> {
     }
 
     /// Trials known beforehand all exist before the first one starts.
-    pub(super) fn make_known(&mut self, event: &Event) {
+    pub(super) fn make_known(&mut self, event: &Event) -> Result<(), DriveError> {
         if let Event::Proposed(proposed) = event
             && matches!(self.plan.proposes, Proposes::Listed(_))
             && let Err(error) = self.making.make(&self.batch, proposed, &proposed.run)
         {
+            let error = self.blame(error)?;
             let failed = trials::failed(proposed.trial, 0, 1, error.to_string());
             self.events.push_back(Event::Ended(failed));
         }
+        Ok(())
+    }
+
+    /// An error that is the trial's own. One of the machine (a full disk, no more files) would meet every trial:
+    /// it ends the driver, and no trial fails for it.
+    pub(super) fn blame(&self, error: RunError) -> Result<RunError, DriveError> {
+        match error.is_of_the_machine() {
+            true => Err(self.machine(error.to_string())),
+            false => Ok(error),
+        }
+    }
+
+    pub(super) fn machine(&self, reason: String) -> DriveError {
+        let batch = self.batch.id().to_string();
+        DriveError::Machine { reason, batch }
     }
 
     /// What a program proposes may leave flags out.
@@ -121,17 +141,22 @@ impl Driver<'_, '_> {
     }
 
     /// Starts an attempt; gives an event if that is already its end.
-    pub(super) fn launch(&mut self, trial: u64, attempt: u32, slot: usize) -> Option<Event> {
-        let record = self.record.trial(trial)?;
+    pub(super) fn launch(&mut self, trial: u64, attempt: u32, slot: usize) -> Result<Option<Event>, DriveError> {
+        let Some(record) = self.record.trial(trial) else {
+            return Ok(None);
+        };
         let (id, proposed) = (record.run.clone(), record.proposed.clone());
-        let failed = |exit, message: String| Some(Event::Ended(trials::failed(trial, attempt, exit, message)));
+        let failed = |error: RunError| {
+            let exit = i32::from(error.exit_code());
+            Some(Event::Ended(trials::failed(trial, attempt, exit, error.to_string())))
+        };
         let run = match self.making.make(&self.batch, &proposed, &id) {
             Ok(run) => run,
-            Err(error) => return failed(1, error.to_string()),
+            Err(error) => return Ok(failed(self.blame(error)?)),
         };
         let staged = match self.fate(&id, trial, attempt) {
             Fate::Waiting { staged } => staged,
-            other => return self.not_waiting(&id, trial, attempt, other),
+            other => return Ok(self.not_waiting(&id, trial, attempt, other)),
         };
         let op = &self.plan.spec.opdef.name;
         let text = narration::begin(&id, op, &proposed.values, self.plan.spec.stage_trials);
@@ -139,18 +164,28 @@ impl Driver<'_, '_> {
         if !staged {
             match self.making.stage(&run) {
                 Ok(warnings) => warnings.iter().for_each(|w| self.log(Level::Warning, w)),
-                Err(error) => return failed(i32::from(error.exit_code()), error.to_string()),
+                Err(error) => return Ok(failed(self.blame(error)?)),
             }
         }
         if self.plan.spec.stage_trials {
-            return Some(Event::Ended(trials::gone(trial, attempt, Status::Staged)));
+            return Ok(Some(Event::Ended(trials::gone(trial, attempt, Status::Staged))));
         }
         self.flying.insert(id, (trial, attempt));
-        if let Err(error) = self.executor.launch(slot, &run) {
-            self.flying.remove(run.id());
-            return failed(126, error.to_string());
+        self.hand_over(slot, &run)?;
+        Ok(None)
+    }
+
+    /// Gives a run to its worker. A machine that has no more processes or memory may have some in a moment.
+    fn hand_over(&mut self, slot: usize, run: &Run) -> Result<(), DriveError> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match self.executor.launch(slot, run) {
+                Ok(()) => return Ok(()),
+                Err(error) if pause > LAUNCH_PATIENCE => return Err(self.machine(error.to_string())),
+                Err(_) => std::thread::sleep(pause),
+            }
+            pause *= 2;
         }
-        None
     }
 
     /// Somebody else has started it. What came of it counts; what is still to come does, if it is our own from
@@ -193,11 +228,6 @@ impl Driver<'_, '_> {
                 let pid = self.pid_of(id);
                 Some(Event::Started { trial, attempt, pid })
             }
-            // We have stopped it ourselves, as nobody took its output any more.
-            Fate::Ended(ended) if ended.exit < 0 && self.orphans.remove(&trial) => {
-                self.land(id, trial);
-                Some(Event::Lost { trial, attempt })
-            }
             Fate::Ended(ended) => {
                 self.land(id, trial);
                 Some(Event::Ended(*ended))
@@ -212,13 +242,27 @@ impl Driver<'_, '_> {
     }
 
     /// A program whose supervisor is gone has nobody to record what it says and how it ends: it is stopped, and its
-    /// trial counts as lost.
+    /// trial counts as lost. It gets no exit code before the journal says so: a driver that took over in between
+    /// would take it for one that somebody has stopped.
     fn end_if_orphaned(&mut self, id: &str, trial: u64) {
         let run = Run::new(&self.making.home, id);
         let orphaned = Lease::read(&run).is_some_and(|lease| lease.is_local() && !lease.supervisor_is_alive());
         if orphaned && self.orphans.insert(trial) {
-            self.aside(move || drop(run::stop::stop(&run, ORPHAN_PATIENCE, true)));
+            self.aside(move || run::stop::end_leftovers(&run, ORPHAN_PATIENCE));
         }
+    }
+
+    /// Gives the run of an attempt that is lost, by the journal, its end, and ends what is left of it.
+    pub(super) fn bury(&mut self, id: &str) {
+        let run = Run::new(&self.making.home, id);
+        if run::status::exit_code(&run).is_some() {
+            return;
+        }
+        self.aside(move || {
+            run::stop::end_leftovers(&run, ORPHAN_PATIENCE);
+            // What stays unfinished is shown as terminated all the same.
+            let _ = run::finalize_orphan(&run, -9);
+        });
     }
 
     /// Does what takes a while on a thread of its own; the driver does not end before it is done.
@@ -236,5 +280,6 @@ impl Driver<'_, '_> {
     pub(super) fn land(&mut self, id: &str, trial: u64) {
         self.flying.remove(id);
         self.adopted.remove(&trial);
+        self.orphans.remove(&trial);
     }
 }

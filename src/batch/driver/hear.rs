@@ -4,22 +4,15 @@ use std::time::Instant;
 
 use super::super::event::Event;
 use super::super::program::Said;
-use super::super::report::Level;
 use super::super::trials::{self, Fate};
-use super::{Driver, LOOK, Message, PATIENCE};
+use super::{DriveError, Driver, LOOK, Message, PATIENCE};
 use crate::executor;
 
 impl Driver<'_, '_> {
-    pub(super) fn hear(&mut self, message: Message) {
+    pub(super) fn hear(&mut self, message: Message) -> Result<(), DriveError> {
         match message {
-            Message::Executor(event) => self.hear_executor(event),
-            Message::Answer(answer) | Message::Program(Said::Answer(answer)) => {
-                if let Err(error) = self.answered(answer) {
-                    self.failed = true;
-                    self.log(Level::Error, &error.to_string());
-                    self.events.push_back(Event::Stopping { signal: 15 });
-                }
-            }
+            Message::Executor(event) => self.hear_executor(event)?,
+            Message::Answer(answer) | Message::Program(Said::Answer(answer)) => self.answered(answer)?,
             Message::Program(Said::Printed(stream, bytes)) => {
                 self.report.said(stream, &bytes);
                 self.hosted.output(stream, &bytes);
@@ -29,9 +22,10 @@ impl Driver<'_, '_> {
         if self.looked.elapsed() > LOOK {
             self.look_after();
         }
+        Ok(())
     }
 
-    pub(super) fn hear_executor(&mut self, event: executor::Event) {
+    fn hear_executor(&mut self, event: executor::Event) -> Result<(), DriveError> {
         use executor::Event::{Exited, Failed, Gone, Output, Problem, Started};
         let (Started { run, .. }
         | Output { run, .. }
@@ -40,7 +34,7 @@ impl Driver<'_, '_> {
         | Failed { run, .. }
         | Gone { run }) = &event;
         let Some(&(trial, attempt)) = self.flying.get(run) else {
-            return;
+            return Ok(());
         };
         let id = run.clone();
         match event {
@@ -49,8 +43,9 @@ impl Driver<'_, '_> {
             Problem { message, .. } => {
                 self.problems.insert(id, message);
             }
-            Failed { message, .. } => {
+            Failed { message, machine, .. } => {
                 let event = match self.fate(&id, trial, attempt) {
+                    Fate::Waiting { .. } if machine => return Err(self.machine(message)),
                     Fate::Waiting { .. } => Some(Event::Ended(trials::failed(trial, attempt, 1, message))),
                     fate => self.not_waiting(&id, trial, attempt, fate),
                 };
@@ -68,6 +63,7 @@ impl Driver<'_, '_> {
                 self.events.extend(event);
             }
         }
+        Ok(())
     }
 
     /// What nobody reports on: adopted runs, stops that take too long, our own lease.

@@ -21,6 +21,7 @@ use super::program::{Program, Said, Task};
 use super::proposer::{Answer, Proposer};
 use super::record::Record;
 use super::report::{Level, Report};
+use super::resume;
 use super::scheduler::State;
 use super::signals::Watch;
 use super::trials::{self, Fate, Making};
@@ -31,6 +32,8 @@ use crate::run::{self, Facts, Hosted, Run, RunError, StopFlag, Stream};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a program without a supervisor may take.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
+/// The last pause before a worker that cannot be started is given up; half of what is waited for in all.
+const LAUNCH_PATIENCE: Duration = Duration::from_secs(2);
 /// How often what nobody reports on is looked after.
 const LOOK: Duration = Duration::from_millis(250);
 /// Messages that may wait; beyond, whoever speaks waits.
@@ -56,6 +59,9 @@ pub enum DriveError {
     Plan(#[from] PlanError),
     #[error("{error}\nTo go on with the batch, use 'gage run --resume {batch}'.")]
     Journal { error: JournalError, batch: String },
+    /// What keeps any trial from being made or started: none of them has failed.
+    #[error("{reason}\nNo trial has failed for this. To go on with the batch, use 'gage run --resume {batch}'.")]
+    Machine { reason: String, batch: String },
     #[error("cannot start the optimizer: {0}")]
     Program(std::io::Error),
     #[error("cannot watch for signals: {0}")]
@@ -212,6 +218,9 @@ pub fn go_on(
     driver.proposer.catch_up(&events);
     driver.not_finite = driver.record.not_finite;
     driver.tell_earlier();
+    for id in resume::given_up(&events) {
+        driver.bury(&id);
+    }
     driver.events.push_back(Event::Resumed {
         pid: std::process::id(),
         host: run::process::host().to_string(),
@@ -277,8 +286,26 @@ impl<'a, 'm> Driver<'a, 'm> {
         if let Proposer::Program(program) = &mut self.proposer {
             program.end();
         }
-        let reason = reason?;
-        self.close(reason)
+        match reason {
+            Ok(reason) => self.close(reason),
+            Err(error) => {
+                self.give_up(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the batch run, as nothing more can be done here. Workers go on with the trials at hand.
+    fn give_up(mut self, error: &DriveError) {
+        for line in error.to_string().lines() {
+            let line = format!("ERROR: [gage] {line}\n");
+            self.hosted.output(Stream::Err, line.as_bytes());
+        }
+        drop(self.executor);
+        for thread in self.aside.drain(..) {
+            let _ = thread.join();
+        }
+        self.hosted.end(1);
     }
 
     fn until_finished(&mut self) -> Result<Reason, DriveError> {
@@ -290,7 +317,7 @@ impl<'a, 'm> Driver<'a, 'm> {
                 return Ok(reason);
             }
             match self.inbox.recv_timeout(self.next_look()) {
-                Ok(message) => self.hear(message),
+                Ok(message) => self.hear(message)?,
                 // Someone always holds the other end; a closed channel would mean that nothing can happen any more.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look_after(),
             }
@@ -313,10 +340,16 @@ impl<'a, 'm> Driver<'a, 'm> {
         let appended = self.journal.append(&event);
         appended.map_err(|error| DriveError::journal(error, &self.batch))?;
         let actions = self.record.apply(&event);
+        if let Event::Lost { trial, .. } = &event
+            && let Some(State::Done(_)) = self.record.scheduler.state(*trial)
+        {
+            let id = self.record.trial(*trial).map(|t| t.run.clone());
+            self.bury(&id.unwrap_or_default());
+        }
         let event = self.record.settled(event);
         self.proposer.learn(&event);
         self.tell(&event);
-        self.make_known(&event);
+        self.make_known(&event)?;
         for action in actions {
             self.act(action)?;
         }
