@@ -72,19 +72,38 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// A new journal. One that exists already is an error.
-    pub fn create(path: &Path) -> Result<Journal, JournalError> {
+    /// A new journal with these events in it. One that exists already is an error.
+    pub fn begin(path: &Path, first: &[Event]) -> Result<Journal, JournalError> {
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
             .open(path)
             .map_err(|error| JournalError::io("create", path, error))?;
-        Ok(Journal {
+        let mut journal = Journal {
             path: path.to_path_buf(),
             file,
             lines: 0,
             length: 0,
-        })
+        };
+        for event in first {
+            journal.append(event)?;
+        }
+        Ok(journal)
+    }
+
+    /// A new journal in the place of an earlier one, which gets another name (`study-1.jsonl`, ...) unless it says
+    /// no more than what was planned. There is a whole journal under `path` all the time.
+    pub fn begin_again(path: &Path, first: &[Event]) -> Result<Journal, JournalError> {
+        let new = path.with_extension("new");
+        // Left by one who died here.
+        let _ = std::fs::remove_file(&new);
+        let mut journal = Journal::begin(&new, first)?;
+        if !read(path).is_ok_and(|events| events.iter().all(|e| matches!(e, Event::Opened(_) | Event::Prior(_)))) {
+            put_aside(path)?;
+        }
+        std::fs::rename(&new, path).map_err(|error| JournalError::io("rename", &new, error))?;
+        journal.path = path.to_path_buf();
+        Ok(journal)
     }
 
     /// Reads what is there, cuts off a torn last line, and goes on after it.
@@ -102,23 +121,6 @@ impl Journal {
             length: contents.length,
         };
         Ok((journal, contents.events))
-    }
-
-    /// Gives an earlier journal another name (`study-1.jsonl`, ...), unless it says no more than what was planned.
-    pub fn put_aside(path: &Path) -> Result<(), JournalError> {
-        let renamed = match read(path) {
-            Ok(events) if events.len() <= 1 => std::fs::remove_file(path),
-            _ => {
-                let free = (1..)
-                    .map(|n| path.with_file_name(format!("study-{n}.jsonl")))
-                    .find(|p| !p.exists());
-                std::fs::rename(path, free.expect("there are enough numbers"))
-            }
-        };
-        match renamed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(JournalError::io("rename", path, error)),
-            _ => Ok(()),
-        }
     }
 
     /// Appends one event. When this fails nothing of it stays in the file, and the event has not happened.
@@ -145,6 +147,17 @@ impl Journal {
     /// A second handle on the file, to bring it to the disk from another thread.
     pub fn handle(&self) -> io::Result<File> {
         self.file.try_clone()
+    }
+}
+
+/// Copies an earlier journal to a name of its own.
+fn put_aside(path: &Path) -> Result<(), JournalError> {
+    let free = (1..).map(|n| path.with_file_name(format!("study-{n}.jsonl")));
+    let free = free.into_iter().find(|p| !p.exists());
+    let aside = free.expect("there are enough numbers");
+    match std::fs::read(path).and_then(|text| meta::write(&aside, &text)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(JournalError::io("write", &aside, error)),
+        _ => Ok(()),
     }
 }
 
@@ -402,14 +415,13 @@ mod tests {
     fn a_torn_line_is_cut_off_before_the_next() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
-        let mut journal = Journal::create(&path).unwrap();
-        assert!(Journal::create(&path).is_err());
-        journal.append(&Event::Stopping { signal: 2 }).unwrap();
-        drop(journal);
+        let stopping = Event::Stopping { signal: 2 };
+        drop(Journal::begin(&path, std::slice::from_ref(&stopping)).unwrap());
+        assert!(Journal::begin(&path, &[]).is_err());
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"v\":1,\"n\":2,\"at").unwrap();
         let (mut journal, events) = Journal::open(&path).unwrap();
-        assert_eq!(events, [Event::Stopping { signal: 2 }]);
+        assert_eq!(events, [stopping]);
         journal
             .append(&Event::Closed {
                 reason: Reason::Stopped,

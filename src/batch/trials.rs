@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::event::{Ended, Proposed, Status};
+use super::event::{Ended, Event, Proposed, Status};
+use super::journal::{self, Journal, JournalError};
 use super::objective::Objective;
 use super::plan::Plan;
 use crate::flags::FlagValues;
@@ -171,21 +172,43 @@ pub fn batch_spec(plan: &Plan, making: &Making<'_>) -> RunSpec {
     spec
 }
 
-/// Makes the batch run and its proto.
-pub fn make_batch(plan: &Plan, making: &Making<'_>) -> Result<Run, RunError> {
-    let batch = run::create(&making.home, &batch_spec(plan, making))?;
-    let made = run::create_proto(&batch, &making.proto)
-        .and_then(|()| making.staging.source.keep(&batch.meta(SOURCE)))
-        .and_then(|()| match &making.batch_staging {
-            Some(staging) => run::stage(&batch, staging).map(drop),
-            None => Ok(()),
-        });
-    if let Err(error) = made {
+/// Makes the batch run with its proto and a journal that begins with `first`. It appears whole or not at all: a
+/// batch that exists can be gone on with.
+pub fn make_batch(plan: &Plan, making: &Making<'_>, first: &[Event]) -> Result<Run, RunError> {
+    let batch = run::create_with(&making.home, &batch_spec(plan, making), |dir| {
+        run::create_proto(&dir.join("proto"), &making.proto)?;
+        making.staging.source.keep(&dir.join(SOURCE))?;
+        Journal::begin(&dir.join(journal::FILE), first)
+            .map(drop)
+            .map_err(unmade)
+    })?;
+    stage_batch(&batch, making).inspect_err(|_| {
         // Nothing half-made is left behind; the error at hand is the one to report.
         let _ = run::remove::delete_permanently(&batch);
-        return Err(error);
-    }
+    })?;
     Ok(batch)
+}
+
+fn unmade(error: JournalError) -> RunError {
+    match error {
+        JournalError::Io { action, path, error } => RunError::File {
+            doing: action,
+            path,
+            source: error,
+        },
+        JournalError::Damaged { path, .. } | JournalError::Version { path, .. } => RunError::Corrupt {
+            path,
+            reason: "it should have been new".into(),
+        },
+    }
+}
+
+/// Stages a batch whose program proposes, if that has not been done.
+pub fn stage_batch(batch: &Run, making: &Making<'_>) -> Result<(), RunError> {
+    match &making.batch_staging {
+        Some(staging) if !batch.meta("staged").exists() => run::stage(batch, staging).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Puts another proto in the place of a batch's, with its own source code or with the project's.
@@ -199,7 +222,7 @@ pub fn renew_proto(making: &Making<'_>, batch: &Run, new_source: bool) -> Result
     // Left by one who died here.
     let _ = std::fs::remove_dir_all(&old);
     std::fs::rename(&proto, &old).map_err(failed)?;
-    run::create_proto(batch, &making.proto)?;
+    run::create_proto(&proto, &making.proto)?;
     if new_source {
         making.staging.source.keep(&batch.meta(SOURCE))?;
     } else {

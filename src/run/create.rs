@@ -63,6 +63,15 @@ fn quote(part: &str) -> String {
 
 /// Makes a run (`make` and `init`). The meta directory appears whole, under its name, or not at all.
 pub fn create(home: &Path, spec: &RunSpec) -> Result<Run, RunError> {
+    create_with(home, spec, |_| Ok(()))
+}
+
+/// Makes a run with more in its meta directory, which `more` adds before anybody sees it.
+pub(crate) fn create_with(
+    home: &Path,
+    spec: &RunSpec,
+    more: impl FnOnce(&Path) -> Result<(), RunError>,
+) -> Result<Run, RunError> {
     let id = match &spec.id {
         Some(id) if !id::is_valid(id) => return Err(RunError::InvalidId(id.clone())),
         Some(id) => id.clone(),
@@ -76,7 +85,8 @@ pub fn create(home: &Path, spec: &RunSpec) -> Result<Run, RunError> {
         }
         fs::create_dir_all(&temporary).during("make directory", &temporary)?;
     }
-    let made = init(&temporary, run.id(), spec).and_then(|()| {
+    let added = init(&temporary, run.id(), spec).and_then(|()| more(&temporary));
+    let made = added.and_then(|()| {
         if run.meta("").exists() {
             return Err(RunError::AlreadyInitialized(run.id().to_string()));
         }

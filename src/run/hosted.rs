@@ -118,10 +118,9 @@ pub fn stage_nothing(run: &Run) -> Result<(), RunError> {
     stage::nothing(run)
 }
 
-/// Stores the proto run of a batch: the meta files of a run that is never started, at `proto/` of the batch's own.
-pub fn create_proto(batch: &Run, spec: &super::RunSpec) -> Result<(), RunError> {
-    let dir = batch.meta("proto");
-    std::fs::create_dir(&dir).during("make directory", &dir)?;
-    let id = super::id::new().during("make a random id for", &dir)?;
-    super::create::init(&dir, &id, spec)
+/// Stores the proto run of a batch: the meta files of a run that is never started, in a new directory `dir`.
+pub fn create_proto(dir: &std::path::Path, spec: &super::RunSpec) -> Result<(), RunError> {
+    std::fs::create_dir(dir).during("make directory", dir)?;
+    let id = super::id::new().during("make a random id for", dir)?;
+    super::create::init(dir, &id, spec)
 }

@@ -37,6 +37,7 @@ pub mod user;
 pub mod worker;
 
 pub use compose::{LABEL_TEMPLATE, Naming, compose, label_again};
+pub(crate) use create::create_with;
 pub use create::{RunSpec, create, project_dir, system_attrs};
 pub use environment::Caller;
 pub use error::{RunError, reason};

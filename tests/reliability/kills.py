@@ -59,7 +59,7 @@ class Round:
             raise Wrong(f"resuming a finished batch: {code} {said}")
         values = self.study.check(self.batch, TRIALS, self.terminated)
         self.study.check_alone()
-        code, said = 0, ""
+        code, said = self.study.run("batch", "replay", self.batch)
         if code != 0:
             raise Wrong(f"the replay ends with {code}: {said}")
         return values

@@ -22,7 +22,7 @@ use super::proposer::{Answer, Proposer};
 use super::record::Record;
 use super::report::{Level, Report};
 use super::resume;
-use super::scheduler::State;
+use super::scheduler::{Action, State};
 use super::signals::Watch;
 use super::trials::{self, Fate, Making};
 use crate::executor::{self, Executor};
@@ -103,6 +103,8 @@ struct Driver<'a, 'm> {
     inbox: Receiver<Message>,
     /// Ends with the driver.
     _watch: Watch,
+    /// What the beginning of the study asks for.
+    wishes: Vec<Action>,
     /// What has happened and is not in the journal yet.
     events: VecDeque<Event>,
     /// Trial and attempt of each run in flight.
@@ -130,8 +132,13 @@ pub fn drive(
     report: &mut dyn Report,
     stop: &StopFlag,
 ) -> Result<Outcome, DriveError> {
-    let batch = trials::make_batch(plan, making)?;
-    let begun = begin(plan, making, report, stop, &batch, None);
+    let first = First::of(plan, making)?;
+    let batch = trials::make_batch(plan, making, &first.events)?;
+    let begun = Hosted::begin(&batch).map_err(DriveError::from).and_then(|hosted| {
+        let journal = Journal::open(&batch.meta(journal::FILE));
+        let (journal, _) = journal.map_err(|error| DriveError::journal(error, &batch))?;
+        begin(plan, making, report, stop, &batch, hosted, journal, first)
+    });
     let driver = begun.inspect_err(|_| {
         // Nothing half-made is left behind; the error at hand is the one to report.
         let _ = run::remove::delete_permanently(&batch);
@@ -141,14 +148,10 @@ pub fn drive(
 
 /// Makes a batch without carrying it out. [`drive_again`] does, when the time has come.
 pub fn stage(plan: &Plan, making: &mut Making<'_>) -> Result<Run, DriveError> {
-    let batch = trials::make_batch(plan, making)?;
-    let staged = Journal::create(&batch.meta(journal::FILE))
-        .and_then(|mut journal| journal.append(&opened(plan, making)))
-        .map_err(|error| DriveError::journal(error, &batch))
-        .and_then(|()| Ok(run::stage_nothing(&batch)?));
-    if let Err(error) = staged {
+    let batch = trials::make_batch(plan, making, &[opened(plan, making)])?;
+    if let Err(error) = run::stage_nothing(&batch) {
         let _ = run::remove::delete_permanently(&batch);
-        return Err(error);
+        return Err(error.into());
     }
     Ok(batch)
 }
@@ -164,7 +167,12 @@ pub fn drive_again(
     new_source: bool,
 ) -> Result<Outcome, DriveError> {
     run::restart::prepare(batch, &trials::batch_spec(plan, making), making.batch_staging.as_ref())?;
-    begin(plan, making, report, stop, batch, Some(new_source))?.run()
+    let hosted = Hosted::begin(batch)?;
+    trials::renew_proto(making, batch, new_source)?;
+    let first = First::of(plan, making)?;
+    let journal = Journal::begin_again(&batch.meta(journal::FILE), &first.events);
+    let journal = journal.map_err(|error| DriveError::journal(error, batch))?;
+    begin(plan, making, report, stop, batch, hosted, journal, first)?.run()
 }
 
 fn opened(plan: &Plan, making: &Making<'_>) -> Event {
@@ -174,29 +182,43 @@ fn opened(plan: &Plan, making: &Making<'_>) -> Event {
     }))
 }
 
-/// A driver with a new journal, its first events waiting.
+/// What a journal begins with. It is there as soon as the journal is: a study that was opened without its prior
+/// results would propose something else.
+struct First {
+    events: Vec<Event>,
+    warning: Option<String>,
+}
+
+impl First {
+    fn of(plan: &Plan, making: &Making<'_>) -> Result<First, DriveError> {
+        let (priors, warning) = super::prior::of(plan, making)?;
+        let mut events = vec![opened(plan, making)];
+        events.extend(priors.into_iter().map(Event::Prior));
+        Ok(First { events, warning })
+    }
+}
+
+/// A driver at the beginning of a study.
+#[expect(clippy::too_many_arguments, reason = "the two callers above give each of them once")]
 fn begin<'a, 'm>(
     plan: &'a Plan,
     making: &'a mut Making<'m>,
     report: &'a mut dyn Report,
     stop: &'a StopFlag,
     batch: &Run,
-    again: Option<bool>,
+    hosted: Hosted,
+    journal: Journal,
+    first: First,
 ) -> Result<Driver<'a, 'm>, DriveError> {
-    let hosted = Hosted::begin(batch)?;
-    if let Some(new_source) = again {
-        Journal::put_aside(&batch.meta(journal::FILE)).map_err(|error| DriveError::journal(error, batch))?;
-        trials::renew_proto(making, batch, new_source)?;
-    }
-    let journal = Journal::create(&batch.meta(journal::FILE)).map_err(|error| DriveError::journal(error, batch))?;
-    let (priors, warning) = super::prior::of(plan, making)?;
-    let opened = opened(plan, making);
     let mut driver = Driver::new(plan, making, report, stop, batch, hosted, journal, Record::default())?;
-    if let Some(warning) = warning {
+    if let Some(warning) = first.warning {
         driver.log(Level::Warning, &warning);
     }
-    driver.events.push_back(opened);
-    driver.events.extend(priors.into_iter().map(Event::Prior));
+    for event in first.events {
+        let actions = driver.record.apply(&event);
+        driver.wishes.extend(actions);
+        driver.proposer.learn(&event);
+    }
     Ok(driver)
 }
 
@@ -208,6 +230,7 @@ pub fn go_on(
     stop: &StopFlag,
     batch: &Run,
 ) -> Result<Outcome, DriveError> {
+    trials::stage_batch(batch, making)?;
     // Whoever holds the lease writes the journal, so it is read only now.
     let hosted = Hosted::go_on(batch)?;
     let (journal, events) =
@@ -263,6 +286,7 @@ impl<'a, 'm> Driver<'a, 'm> {
             executor,
             inbox,
             _watch: watch,
+            wishes: Vec::new(),
             events: VecDeque::new(),
             flying: BTreeMap::new(),
             adopted: BTreeSet::new(),
@@ -309,6 +333,9 @@ impl<'a, 'm> Driver<'a, 'm> {
     }
 
     fn until_finished(&mut self) -> Result<Reason, DriveError> {
+        for action in std::mem::take(&mut self.wishes) {
+            self.act(action)?;
+        }
         loop {
             while let Some(event) = self.events.pop_front() {
                 self.happen(event)?;
