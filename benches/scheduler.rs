@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use gage::batch::event::Rules;
 use gage::batch::simulation::{Scenario, play};
-use gage::executor::fake::Faults;
+use gage::executor::accidents::Plan;
 
 fn main() {
     for (name, known) in [("grid", true), ("sequential", false)] {
@@ -17,12 +17,8 @@ fn main() {
                 known,
                 ..Rules::default()
             },
-            faults: Faults::default(),
-            crash: 0.0,
-            crash_at: None,
-            torn: 0.0,
-            full_disk: 0.0,
-            dead_worker: 0.0,
+            accidents: Plan::default(),
+            sieved: true,
             failing: 0.01,
         };
         let before = resident_mb();

@@ -1,21 +1,20 @@
-//! Studies in virtual time with faults at every step. The promises are checked by `simulation::play` itself:
+//! Studies in virtual time with accidents at every step. The promises are checked by `simulation::play` itself:
 //! each trial completes at most once, the planned number is reached, no result is lost, nothing is left running,
-//! never more runs than slots, and the journal adds up to what the driver held.
+//! never more runs than slots, and the journal adds up to what the driver held. Here, scenarios are made up, and
+//! proposals compared with those of a study to which nothing happens.
+
+use std::collections::HashMap;
 
 use gage::batch::event::{Reason, Rules};
-use gage::batch::simulation::{Scenario, play};
-use gage::executor::fake::Faults;
+use gage::batch::simulation::{Scenario, Story, play};
+use gage::executor::accidents::{Accident, PerAccident, Plan};
 
 fn calm(rules: Rules) -> Scenario {
     Scenario {
         seed: 0,
         rules,
-        faults: Faults::default(),
-        crash: 0.0,
-        crash_at: None,
-        torn: 0.0,
-        full_disk: 0.0,
-        dead_worker: 0.0,
+        accidents: Plan::default(),
+        sieved: true,
         failing: 0.2,
     }
 }
@@ -28,76 +27,159 @@ fn rules(planned: u64, slots: usize) -> Rules {
     }
 }
 
-/// Variations by seed: number of trials, slots, kind of study, kinds of faults.
+/// Variations by seed: number of trials, slots, kind of study, kinds of accidents.
 fn varied(seed: u64) -> Scenario {
-    let bit = |n: u64| seed >> n & 1 == 1;
+    // Mixed, so that neighbours differ in everything and every combination comes up in time.
+    let mixed = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let bit = |n: u64| mixed >> (63 - n) & 1 == 1;
+    let mut chances = PerAccident::default();
+    let wanted = [
+        (Accident::Crash, 0.02),
+        (Accident::TornLine, 0.01),
+        (Accident::FullDisk, 0.01),
+        (Accident::LostEvent, 0.1),
+        (Accident::DuplicatedEvent, 0.2),
+        (Accident::LateEvent, 0.2),
+        (Accident::FailedLaunch, 0.1),
+        (Accident::DeadWorker, 0.05),
+        (Accident::DeadTogether, 0.5),
+    ];
+    for (n, (accident, chance)) in (0..).zip(wanted) {
+        chances[accident] = if bit(n) { chance } else { 0.0 };
+    }
     Scenario {
         seed,
         rules: Rules {
             planned: Some(1 + seed % 23),
-            slots: 1 + (seed / 3 % 5) as usize,
-            known: bit(0),
-            deterministic: bit(1),
-            fail_on_trial_error: seed.is_multiple_of(17),
+            slots: 1 + (seed / 23 % 5) as usize,
+            known: bit(10),
+            deterministic: bit(11),
+            fail_on_trial_error: seed % 17 == 16,
             attempts: 1000,
         },
-        faults: Faults {
-            lost_event: if bit(2) { 0.1 } else { 0.0 },
-            duplicated_event: if bit(3) { 0.2 } else { 0.0 },
-            late_event: if bit(4) { 0.2 } else { 0.0 },
-            failed_launch: if bit(5) && !bit(1) { 0.05 } else { 0.0 },
-            dead_worker: if bit(6) { 0.05 } else { 0.0 },
-        },
-        crash: if bit(7) { 0.02 } else { 0.0 },
-        crash_at: None,
-        torn: 0.5,
-        full_disk: if bit(8) { 0.01 } else { 0.0 },
-        dead_worker: if bit(9) { 0.5 } else { 0.0 },
+        accidents: Plan { chances, at: None },
+        sieved: bit(12),
         failing: 0.2,
     }
 }
 
-/// `GAGE_SCENARIOS=1000000 cargo test --release --test simulation many` plays a million.
+/// Proposals of studies to which nothing happens, by their rules.
+#[derive(Default)]
+struct Undisturbed(HashMap<(u64, usize), std::collections::BTreeMap<u64, u64>>);
+
+impl Undisturbed {
+    /// Under `--deterministic` nothing that happens may change a proposal.
+    fn compare(&mut self, scenario: &Scenario, story: &Story) -> bool {
+        let rules = scenario.rules;
+        if !rules.deterministic || rules.known || rules.fail_on_trial_error {
+            return false;
+        }
+        let key = (rules.planned.unwrap(), rules.slots);
+        let values = self.0.entry(key).or_insert_with(|| play(&calm(rules)).unwrap().values);
+        assert_eq!(
+            *values, story.values,
+            "scenario {} after {} deaths",
+            scenario.seed, story.deaths
+        );
+        true
+    }
+}
+
+/// What happened in a number of scenarios.
+#[derive(Default)]
+struct Tally {
+    deaths: u64,
+    compared: u64,
+    happened: PerAccident<u64>,
+}
+
+impl Tally {
+    fn of(seeds: impl Iterator<Item = u64>) -> Tally {
+        let mut tally = Tally::default();
+        let mut undisturbed = Undisturbed::default();
+        for seed in seeds {
+            let scenario = varied(seed);
+            let story = play(&scenario).unwrap_or_else(|promise| panic!("scenario {seed}: {promise}"));
+            tally.compared += u64::from(undisturbed.compare(&scenario, &story));
+            tally.deaths += story.deaths;
+            for (accident, _) in Accident::ALL {
+                tally.happened[accident] += story.happened[accident];
+            }
+        }
+        tally
+    }
+
+    fn add(mut self, other: &Tally) -> Tally {
+        self.deaths += other.deaths;
+        self.compared += other.compared;
+        for (accident, _) in Accident::ALL {
+            self.happened[accident] += other.happened[accident];
+        }
+        self
+    }
+}
+
+/// `GAGE_SCENARIOS=1000000 cargo test --release --test simulation many -- --nocapture` plays a million and says
+/// what happened in them.
 #[test]
 fn many_studies_keep_their_promises() {
-    let count = std::env::var("GAGE_SCENARIOS").map_or(2000, |n| n.parse().expect("a number of scenarios"));
-    let mut deaths = 0;
-    for seed in 0..count {
-        let story = play(&varied(seed)).unwrap_or_else(|promise| panic!("scenario {seed}: {promise}"));
-        deaths += story.deaths;
+    let count = std::env::var("GAGE_SCENARIOS").map_or(10_000, |n| n.parse().expect("a number of scenarios"));
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let tally = std::thread::scope(|scope| {
+        let part = |first: u64| move || Tally::of((first..count).step_by(threads as usize));
+        let parts: Vec<_> = (0..threads).map(|first| scope.spawn(part(first))).collect();
+        let tallies = parts
+            .into_iter()
+            .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        tallies.fold(Tally::default(), |sum, tally| sum.add(&tally))
+    });
+    println!("{count} scenarios, {} of them with proposals compared", tally.compared);
+    println!("{:>9}  drivers that died or gave up", tally.deaths);
+    for (accident, name) in Accident::ALL {
+        println!("{:>9}  {name}", tally.happened[accident]);
+        assert!(
+            tally.happened[accident] >= count / 50,
+            "hardly any {name}: nothing was tested"
+        );
     }
-    assert!(deaths > count / 10, "only {deaths} drivers died: nothing was tested");
+    assert!(tally.compared >= count / 10 && tally.deaths >= count / 2);
 }
 
+/// One accident, at each occasion for it, in a small study of each sort.
 #[test]
-fn a_driver_may_die_at_any_step() {
-    for known in [false, true] {
-        let scenario = calm(Rules { known, ..rules(6, 2) });
-        let steps = play(&scenario).unwrap().steps;
-        for (at, torn) in (1..=steps).flat_map(|at| [(at, 0.0), (at, 1.0)]) {
-            let story = play(&Scenario {
-                crash_at: Some(at),
-                torn,
-                dead_worker: (at % 2) as f64,
-                ..scenario.clone()
-            });
-            let story = story.unwrap_or_else(|promise| panic!("dying at step {at}: {promise}"));
-            assert_eq!((story.deaths, story.reason), (1, Reason::Done), "dying at step {at}");
+fn any_accident_may_happen_at_any_step() {
+    let mut played = 0;
+    for (known, deterministic, sieved) in [(false, false, true), (true, false, false), (false, true, false)] {
+        let rules = Rules {
+            known,
+            deterministic,
+            attempts: 5,
+            ..rules(6, 2)
+        };
+        let calm = Scenario { sieved, ..calm(rules) };
+        let undisturbed = play(&calm).unwrap();
+        for (accident, name) in Accident::ALL {
+            // That one needs a driver that dies: at each step, with all that runs.
+            let (accident, together) = match accident {
+                Accident::DeadTogether => (Accident::Crash, 1.0),
+                accident => (accident, 0.0),
+            };
+            for at in 1..=undisturbed.occasions[accident] {
+                let mut scenario = calm;
+                scenario.accidents.at = Some((accident, at));
+                scenario.accidents.chances[Accident::DeadTogether] = together;
+                let story = play(&scenario).unwrap_or_else(|promise| panic!("{name}, occasion {at}: {promise}"));
+                assert_eq!(story.reason, Reason::Done, "{name}, occasion {at}");
+                assert_eq!(story.happened[accident], 1, "{name}, occasion {at}");
+                if deterministic {
+                    assert_eq!(story.values, undisturbed.values, "{name}, occasion {at}");
+                }
+                played += 1;
+            }
         }
     }
-}
-
-#[test]
-fn a_deterministic_study_is_the_same_whatever_happens() {
-    for seed in 0..300 {
-        let mut scenario = varied(seed << 10 | 0b11_1101_1110);
-        scenario.rules.deterministic = true;
-        scenario.rules.known = false;
-        scenario.rules.fail_on_trial_error = false;
-        let calm = play(&calm(scenario.rules)).unwrap();
-        let wild = play(&scenario).unwrap_or_else(|promise| panic!("scenario {seed}: {promise}"));
-        assert_eq!(calm.values, wild.values, "scenario {seed} after {} deaths", wild.deaths);
-    }
+    println!("{played} single accidents");
+    assert!(played > 300, "only {played} were played");
 }
 
 #[test]

@@ -5,33 +5,27 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
-use gage_optimizers::rng::{Purpose, Stream, stream};
+use gage_optimizers::rng::{Purpose, stream};
 
 use super::event::{Ended, Event, Header, Proposed, Reason, Rules, Status};
 use super::journal;
 use super::record::Record;
 use super::scheduler::{Action, State};
-use crate::executor::fake::{Fake, Fate, Faults};
+use crate::executor::accidents::{self, Accident, Accidents, PerAccident};
+use crate::executor::fake::{Fake, Fate};
 use crate::executor::{Event as Message, Executor, Stop};
 use crate::flags::Value;
 use crate::run::Run;
 
 /// What is simulated.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Scenario {
     /// Of all accidents, not of the study.
     pub seed: u64,
     pub rules: Rules,
-    pub faults: Faults,
-    /// Probability that the driver dies, per step.
-    pub crash: f64,
-    /// The driver dies at this very step, too.
-    pub crash_at: Option<u64>,
-    /// Probability that a dying driver leaves a torn line, that appending fails as the disk is full, and that a
-    /// worker dies together with the driver.
-    pub torn: f64,
-    pub full_disk: f64,
-    pub dead_worker: f64,
+    pub accidents: accidents::Plan,
+    /// Leave out events that change nothing, as the driver does; the scheduler must do without.
+    pub sieved: bool,
     /// Share of the trials whose program fails.
     pub failing: f64,
 }
@@ -43,26 +37,26 @@ pub struct Story {
     pub values: BTreeMap<u64, u64>,
     pub record: Record,
     pub reason: Reason,
-    /// Drivers that died.
+    /// Drivers that died or gave up.
     pub deaths: u64,
-    /// Steps taken: places where a driver can die.
-    pub steps: u64,
+    /// How often each accident happened, and how often it could have.
+    pub happened: PerAccident<u64>,
+    pub occasions: PerAccident<u64>,
     /// Virtual milliseconds.
     pub time: u64,
 }
 
 /// Why a driver's life ended early.
 enum Death {
-    Crash,
+    /// Killed, or it gave up.
+    Gone,
     Broken(String),
 }
 
 struct Life<'a> {
     scenario: &'a Scenario,
     world: &'a mut Fake,
-    luck: &'a mut Stream,
     journal: &'a mut Vec<u8>,
-    steps: &'a mut u64,
     record: Record,
     lines: u64,
     /// Trial and attempt of each run.
@@ -74,12 +68,14 @@ struct Life<'a> {
 /// How often what is in flight is looked after without being asked, in virtual milliseconds.
 const SWEEP: u64 = 1000;
 
+/// How often a worker that cannot be started is tried again before the driver gives up.
+const LAUNCHES: u32 = 5;
+
 /// Plays a study to its end, through as many drivers as it takes. `Err` says which promise was broken.
 pub fn play(scenario: &Scenario) -> Result<Story, String> {
-    let mut world = Fake::new(stream(scenario.seed, 0, Purpose::Search), scenario.faults);
-    let mut luck = stream(scenario.seed, 1, Purpose::Search);
+    let accidents = Accidents::new(stream(scenario.seed, 0, Purpose::Search), scenario.accidents);
+    let mut world = Fake::new(accidents);
     let mut journal = Vec::new();
-    let mut steps = 0;
     let mut deaths = 0;
     loop {
         let contents = journal::decode_all(&journal, Path::new(journal::FILE)).map_err(|e| e.to_string())?;
@@ -87,9 +83,7 @@ pub fn play(scenario: &Scenario) -> Result<Story, String> {
         let mut life = Life {
             scenario,
             world: &mut world,
-            luck: &mut luck,
             journal: &mut journal,
-            steps: &mut steps,
             record: Record::of(&contents.events),
             lines: contents.events.len() as u64,
             numbers: BTreeMap::new(),
@@ -114,19 +108,21 @@ pub fn play(scenario: &Scenario) -> Result<Story, String> {
                     record,
                     reason,
                     deaths,
-                    steps,
+                    happened: world.accidents.happened(),
+                    occasions: world.accidents.occasions(),
                     time: world.now(),
                 });
             }
             (Ok(()), None) => return Err("the driver stopped without an end".into()),
             (Err(Death::Broken(promise)), _) => return Err(promise),
-            (Err(Death::Crash), _) => {
+            (Err(Death::Gone), _) => {
                 deaths += 1;
                 if deaths > 10_000 {
                     return Err("no end in sight".into());
                 }
-                world.listener_died(scenario.dead_worker);
-                world.wait_until(world.now() + luck.below(3000));
+                world.listener_died();
+                let pause = world.accidents.below(3000);
+                world.wait_until(world.now() + pause);
             }
         }
     }
@@ -172,26 +168,28 @@ impl Life<'_> {
 
     /// A place where the driver can die.
     fn step(&mut self) -> Result<(), Death> {
-        *self.steps += 1;
-        let at = self.scenario.crash_at == Some(*self.steps);
-        if at || self.luck.unit() < self.scenario.crash {
-            return Err(Death::Crash);
+        match self.world.accidents.happens(Accident::Crash) {
+            true => Err(Death::Gone),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn happen(&mut self, event: &Event) -> Result<(), Death> {
         self.step()?;
-        let line = journal::encode(event, self.lines + 1, self.world.now());
-        if self.luck.unit() < self.scenario.full_disk {
-            return Err(Death::Crash);
+        if self.scenario.sieved && !self.record.scheduler.fits(event) {
+            return Ok(());
         }
-        if let Err(death) = self.step() {
-            if self.luck.unit() < self.scenario.torn {
-                let part = self.luck.below(line.len() as u64) as usize;
-                self.journal.extend_from_slice(&line.as_bytes()[..part]);
-            }
-            return Err(death);
+        let line = journal::encode(event, self.lines + 1, self.world.now());
+        if self.world.accidents.happens(Accident::FullDisk) {
+            return Err(Death::Gone);
+        }
+        if self.world.accidents.happens(Accident::TornLine) {
+            let part = self.world.accidents.below(line.len() as u64) as usize;
+            self.journal.extend_from_slice(&line.as_bytes()[..part]);
+            // After a power cut the end of a file may be zeros.
+            let zeros = self.world.accidents.below(2) * self.world.accidents.below(100);
+            self.journal.resize(self.journal.len() + zeros as usize, 0);
+            return Err(Death::Gone);
         }
         self.journal.extend_from_slice(line.as_bytes());
         self.lines += 1;
@@ -222,16 +220,13 @@ impl Life<'_> {
                 let run = name(trial, attempt);
                 let exit = i32::from(hash(&[7, trial]) as f64 / u64::MAX as f64 <= self.scenario.failing);
                 self.world.make(&run, exit);
-                if let Err(error) = self.world.launch(slot, &Run::new("", &run)) {
-                    self.events.push_back(Event::Ended(Ended {
-                        trial,
-                        attempt,
-                        status: Status::Error,
-                        exit: 1,
-                        objective: None,
-                        seconds: None,
-                        message: Some(error.to_string()),
-                    }));
+                let mut launches = 1;
+                while self.world.launch(slot, &Run::new("", &run)).is_err() {
+                    if launches == LAUNCHES {
+                        return Err(Death::Gone);
+                    }
+                    launches += 1;
+                    self.world.wait_until(self.world.now() + 100);
                 }
                 let running = self
                     .world

@@ -4,8 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use gage_optimizers::rng::Stream as Random;
-
+use super::accidents::{Accident, Accidents};
 use super::{Event, Executor, LaunchError, Stop};
 use crate::run::Run;
 
@@ -22,27 +21,11 @@ pub enum Fate {
     Lost,
 }
 
-/// Probabilities of what goes wrong, each per occasion.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Faults {
-    /// An event is never delivered.
-    pub lost_event: f64,
-    /// An event is delivered twice.
-    pub duplicated_event: f64,
-    /// An event is delivered late.
-    pub late_event: f64,
-    /// A launch fails.
-    pub failed_launch: f64,
-    /// The supervisor of a run dies with its program.
-    pub dead_worker: f64,
-}
-
 /// The world. Time is in milliseconds and moves only when an event is taken.
 #[derive(Debug)]
 pub struct Fake {
     now: u64,
-    random: Random,
-    faults: Faults,
+    pub accidents: Accidents,
     /// With the exit code that the program will have.
     runs: BTreeMap<String, (Fate, i32)>,
     /// Events on their way: time, order of sending, event.
@@ -67,12 +50,11 @@ impl Ord for Letter {
 }
 
 impl Fake {
-    /// An empty world whose accidents come from `random`.
-    pub fn new(random: Random, faults: Faults) -> Fake {
+    /// An empty world.
+    pub fn new(accidents: Accidents) -> Fake {
         Fake {
             now: 0,
-            random,
-            faults,
+            accidents,
             runs: BTreeMap::new(),
             mail: BinaryHeap::new(),
             sent: 0,
@@ -126,32 +108,28 @@ impl Fake {
     }
 
     /// The one who listened died: nothing is delivered any more. Runs go on, but for those whose supervisor
-    /// dies with probability `dead` at the same moment.
-    pub fn listener_died(&mut self, dead: f64) {
+    /// dies at the same moment.
+    pub fn listener_died(&mut self) {
         self.mail.clear();
-        let ids: Vec<String> = self.runs.keys().cloned().collect();
-        for id in ids {
-            if matches!(self.fate(&id), Some(Fate::Running { .. })) && self.random.unit() < dead {
-                self.set(&id, Fate::Lost);
+        let now = self.now;
+        for (fate, _) in self.runs.values_mut() {
+            let running = matches!(fate, Fate::Running { until } if *until > now);
+            if running && self.accidents.happens(Accident::DeadTogether) {
+                *fate = Fate::Lost;
             }
         }
     }
 
-    fn happens(&mut self, probability: f64) -> bool {
-        probability > 0.0 && self.random.unit() < probability
-    }
-
     fn send(&mut self, at: u64, event: Event) {
-        if self.happens(self.faults.lost_event) {
+        if self.accidents.happens(Accident::LostEvent) {
             return;
         }
-        let late = if self.happens(self.faults.late_event) {
-            self.random.below(5000)
-        } else {
-            0
+        let late = match self.accidents.happens(Accident::LateEvent) {
+            true => self.accidents.below(5000),
+            false => 0,
         };
-        if self.happens(self.faults.duplicated_event) {
-            let again = at + self.random.below(3000);
+        if self.accidents.happens(Accident::DuplicatedEvent) {
+            let again = at + self.accidents.below(3000);
             self.post(again, event.clone());
         }
         self.post(at + late, event);
@@ -165,7 +143,7 @@ impl Fake {
 
 impl Executor for Fake {
     fn launch(&mut self, _slot: usize, run: &Run) -> Result<(), LaunchError> {
-        if self.happens(self.faults.failed_launch) {
+        if self.accidents.happens(Accident::FailedLaunch) {
             return Err(LaunchError("no more processes".into()));
         }
         let id = run.id().to_string();
@@ -179,8 +157,8 @@ impl Executor for Fake {
                 },
             ),
             Some(Fate::Waiting) => {
-                let started = self.now + 1 + self.random.below(20);
-                let until = started + 1 + self.random.below(2000);
+                let started = self.now + 1 + self.accidents.below(20);
+                let until = started + 1 + self.accidents.below(2000);
                 self.send(
                     started,
                     Event::Started {
@@ -188,7 +166,7 @@ impl Executor for Fake {
                         pid: None,
                     },
                 );
-                if self.happens(self.faults.dead_worker) {
+                if self.accidents.happens(Accident::DeadWorker) {
                     self.set(&id, Fate::Lost);
                     self.send(started + 1, Event::Gone { run: id });
                 } else {

@@ -3,6 +3,7 @@
 //! An executor is handed staged runs, one per slot at a time, and says what becomes of them. What it says is a
 //! wake-up: the run's own files are the record, and whoever listens reads those.
 
+pub mod accidents;
 pub mod fake;
 pub mod local;
 
