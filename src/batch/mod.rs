@@ -31,7 +31,7 @@ pub mod space;
 pub mod trials;
 pub mod trials_table;
 
-pub use driver::{DriveError, Outcome, drive, drive_again, go_on, stage};
+pub use driver::{DriveError, Outcome, drive, drive_again, go_on, stage, stage_again};
 pub use plan::{BatchSpec, Plan, PlanError, plan};
 pub use report::Report;
 pub use trials::Making;

@@ -1,6 +1,7 @@
 //! From an operation and its assignments to a run or a batch: merging flags, checks, previews. What `gage run`,
 //! steps and notebooks have in common. Never parses command-line options or asks questions.
 
+mod background;
 mod choose;
 mod commit;
 pub mod glob;
@@ -11,6 +12,7 @@ mod source;
 pub mod steps;
 mod undelivered;
 
+pub use background::{Background, BackgroundError, STARTED};
 pub use choose::{ChooseError, Chosen, GRID, Wish, choose};
 pub use commit::vcs_commit;
 pub use needed::{matching, same};

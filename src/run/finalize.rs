@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::lease::Held;
 use super::log::Log;
 use super::manifest::{self, FileEvent, FileKind, ManifestEntry};
-use super::{Run, RunError, clock, meta, summary, tree};
+use super::{Run, RunError, clock, meta, pidfile, summary, tree};
 
 /// Writes `stopped` and `proc/exit` and removes the lock, in an order in which a reader never sees a run with
 /// neither. On a full disk the files that go away anyway lend their space.
@@ -205,6 +205,7 @@ pub fn orphan(run: &Run, code: i32) -> Result<(), RunError> {
         }
     }
     record_files(run, &facts, &mut log, &mut problems);
+    pidfile::remove_stale(run);
     match held {
         Some(held) => held.release(),
         None => drop(fs::remove_file(run.lease_file())),

@@ -19,6 +19,7 @@ mod log;
 pub mod manifest;
 pub mod meta;
 pub mod output;
+pub mod pidfile;
 pub mod process;
 mod pump;
 mod recorder;

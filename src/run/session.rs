@@ -11,7 +11,7 @@ use super::lease::Held;
 use super::log::Log;
 use super::output::Output;
 use super::recorder::Recorder;
-use super::{Run, RunError, clock, environment, finalize, hook, meta, stop};
+use super::{Run, RunError, clock, environment, finalize, hook, meta, pidfile, stop};
 
 /// How long a program that nobody supervises may take to end.
 const LEFTOVER_PATIENCE: Duration = Duration::from_secs(5);
@@ -159,6 +159,7 @@ fn make_way(run: &Run) -> Result<(), RunError> {
             _ => {}
         }
     }
+    pidfile::forget(run).during("remove", &run.meta("sys"))?;
     let scalars = run.meta("scalars");
     match fs::remove_dir_all(&scalars) {
         Err(error) if !meta::is_missing(&error) => Err(error).during("remove", &scalars),

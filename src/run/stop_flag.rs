@@ -3,8 +3,9 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,8 @@ struct Shared {
     signal: Arc<AtomicUsize>,
     idle: Arc<AtomicBool>,
     patient: AtomicBool,
+    /// The time that was given, once it is over.
+    time_up: OnceLock<Duration>,
 }
 
 impl StopFlag {
@@ -44,15 +47,20 @@ impl StopFlag {
             signal: Arc::new(AtomicUsize::new(0)),
             idle: Arc::new(AtomicBool::new(false)),
             patient: AtomicBool::new(false),
+            time_up: OnceLock::new(),
         };
         Ok(StopFlag {
             shared: Arc::new(shared),
         })
     }
 
-    /// Raised by these signals to this process from now on, which then no longer end it.
+    /// Raised by these signals to this process from now on, which then no longer end it. SIGHUP stays ignored where
+    /// it is, as below `nohup`.
     pub fn raise_on(&self, signals: &[i32]) -> io::Result<()> {
         for &signal in signals {
+            if signal == nix::libc::SIGHUP && is_ignored(signal) {
+                continue;
+            }
             signal_hook::flag::register_conditional_default(signal, Arc::clone(&self.shared.idle))?;
             // The number is set before the byte is sent: handlers of a signal run in the order they were added.
             signal_hook::flag::register_usize(signal, Arc::clone(&self.shared.signal), signal as usize)?;
@@ -74,6 +82,28 @@ impl StopFlag {
     /// Asks for a stop; asked again, for a kill.
     pub fn stop(&self) {
         self.send(1);
+    }
+
+    /// Raised after this time, unless somebody asks before.
+    pub fn raise_after(&self, time: Duration) -> io::Result<()> {
+        let flag = self.clone();
+        std::thread::Builder::new()
+            .name("time".into())
+            .stack_size(64 * 1024)
+            .spawn(move || {
+                std::thread::sleep(time);
+                // Looked at without reading: the byte of a signal must wake its reader.
+                if flag.shared.times.load(Ordering::Relaxed) == 0 {
+                    let _ = flag.shared.time_up.set(time);
+                    flag.stop();
+                }
+            })?;
+        Ok(())
+    }
+
+    /// The time of [`StopFlag::raise_after`], if that is why it was raised.
+    pub fn time_up(&self) -> Option<Duration> {
+        self.shared.time_up.get().copied()
     }
 
     /// Asks for a kill at once.
@@ -123,6 +153,14 @@ impl AsFd for StopFlag {
     }
 }
 
+/// True for a signal that this process was started to ignore.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,5 +187,15 @@ mod tests {
         nix::sys::signal::raise(nix::sys::signal::Signal::SIGUSR2).unwrap();
         assert_eq!(flag.asked(), Asked::Stop);
         assert_eq!(flag.signal(), Some(nix::libc::SIGUSR2));
+    }
+    #[test]
+    fn time_asks_once() {
+        let flag = StopFlag::new().unwrap();
+        let time = Duration::from_millis(1);
+        flag.raise_after(time).unwrap();
+        while flag.asked() == Asked::Nothing {
+            std::thread::sleep(time);
+        }
+        assert_eq!((flag.asked(), flag.time_up()), (Asked::Stop, Some(time)));
     }
 }

@@ -26,6 +26,7 @@ use super::scheduler::{Action, State};
 use super::signals::Watch;
 use super::trials::{self, Fate, Making};
 use crate::executor::{self, Executor};
+use crate::run::lease::Held;
 use crate::run::{self, Facts, Hosted, Run, RunError, StopFlag, Stream};
 
 /// How long a trial may take to stop before it is killed.
@@ -166,13 +167,23 @@ pub fn drive_again(
     batch: &Run,
     new_source: bool,
 ) -> Result<Outcome, DriveError> {
+    stage_again(plan, making, batch, new_source)?;
+    go_on(plan, making, report, stop, batch)
+}
+
+/// Makes a batch that exists ready to be carried out from its beginning, as [`drive_again`] does.
+pub fn stage_again(plan: &Plan, making: &Making<'_>, batch: &Run, new_source: bool) -> Result<(), DriveError> {
     run::restart::prepare(batch, &trials::batch_spec(plan, making), making.batch_staging.as_ref())?;
-    let hosted = Hosted::begin(batch)?;
-    trials::renew_proto(making, batch, new_source)?;
-    let first = First::of(plan, making)?;
-    let journal = Journal::begin_again(&batch.meta(journal::FILE), &first.events);
-    let journal = journal.map_err(|error| DriveError::journal(error, batch))?;
-    begin(plan, making, report, stop, batch, hosted, journal, first)?.run()
+    // Nobody else is to start it meanwhile.
+    let lease = Held::claim(batch, false)?;
+    let renewed = trials::renew_proto(making, batch, new_source).map_err(DriveError::from);
+    let renewed = renewed.and_then(|()| {
+        Journal::begin_again(&batch.meta(journal::FILE), &[opened(plan, making)])
+            .map(drop)
+            .map_err(|error| DriveError::journal(error, batch))
+    });
+    lease.release();
+    renewed
 }
 
 fn opened(plan: &Plan, making: &Making<'_>) -> Event {
@@ -222,7 +233,8 @@ fn begin<'a, 'm>(
     Ok(driver)
 }
 
-/// Goes on with a batch whose driver is gone: folds its journal, then asks the runs what became of them.
+/// Carries out a staged batch, or goes on with one whose driver is gone: folds its journal, then asks the runs what
+/// became of them.
 pub fn go_on(
     plan: &Plan,
     making: &mut Making<'_>,
@@ -231,12 +243,27 @@ pub fn go_on(
     batch: &Run,
 ) -> Result<Outcome, DriveError> {
     trials::stage_batch(batch, making)?;
-    // Whoever holds the lease writes the journal, so it is read only now.
-    let hosted = Hosted::go_on(batch)?;
-    let (journal, events) =
-        Journal::open(&batch.meta(journal::FILE)).map_err(|error| DriveError::journal(error, batch))?;
+    let path = batch.meta(journal::FILE);
+    let failed = |error| DriveError::journal(error, batch);
+    let hosted = match is_new(&journal::read(&path).map_err(failed)?) {
+        true => Hosted::begin(batch)?,
+        false => Hosted::go_on(batch)?,
+    };
+    // Whoever holds the lease writes the journal, so it is only now that it stays what it is.
+    let (mut journal, events) = Journal::open(&path).map_err(failed)?;
     let record = Record::of(&events);
     making.keep_batch |= record.header.keep_batch;
+    if is_new(&events) {
+        // A staged batch learns from what there is when it is started.
+        let first = match record.priors.is_empty() {
+            true => First::of(plan, making)?,
+            false => First { events, warning: None },
+        };
+        if first.events.len() > 1 {
+            journal = Journal::begin_again(&path, &first.events).map_err(failed)?;
+        }
+        return begin(plan, making, report, stop, batch, hosted, journal, first)?.run();
+    }
     let mut driver = Driver::new(plan, making, report, stop, batch, hosted, journal, record)?;
     driver.proposer.catch_up(&events);
     driver.not_finite = driver.record.not_finite;
@@ -249,6 +276,11 @@ pub fn go_on(
         host: run::process::host().to_string(),
     });
     driver.run()
+}
+
+/// True for the journal of a study that has not begun.
+fn is_new(events: &[Event]) -> bool {
+    events.iter().all(|e| matches!(e, Event::Opened(_) | Event::Prior(_)))
 }
 
 impl<'a, 'm> Driver<'a, 'm> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{RunArgs, batch, confirmed, single};
+use super::{RunArgs, batch, confirmed, detach, single};
 use crate::cli::filters::FilterArgs;
 use crate::cli::{CommandResult, Context, Failure, choose, print, steps};
 use crate::flags::{Assignments, FlagValues};
@@ -48,6 +48,7 @@ pub fn restart(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
     if !args.yes && !confirmed(&single::preview(&prepared, "start"))? {
         return Ok(0);
     }
+    let detached = detach::wanted(args, Some(run.id()), context)?;
     let renamed = renamed(args) || args.comment.is_some();
     let stages = args.force_sourcecode || !run.meta("staged").exists();
     if changed || renamed || stages || has_steps || args.random_seed.is_some() {
@@ -59,7 +60,7 @@ pub fn restart(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
         };
         again(args, run, &prepared, source.as_ref())?;
     }
-    single::foreground(run, row.status == Status::Staged, args)
+    detach::or_here(detached, run, &prepared.op.name, row.status == Status::Staged, args)
 }
 
 /// Gives the run its new flags, name and, with `source`, files.

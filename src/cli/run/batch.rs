@@ -43,7 +43,7 @@ pub fn run(
     if !args.yes && !confirmed(&preview::text(&plan, verb))? {
         return Ok(0);
     }
-    carry::out(args, prepared, &plan, home, source)
+    carry::out(args, prepared, &plan, home, source, context)
 }
 
 /// `--needed`: says which batches make this one unnecessary, if any do.
@@ -147,7 +147,7 @@ pub fn restart(args: &RunArgs, row: &RunRow, context: &Context) -> CommandResult
     if !args.yes && !confirmed(&preview::text(&plan, "start"))? {
         return Ok(0);
     }
-    carry::again(args, &plan, old)
+    carry::again(args, &plan, old, context)
 }
 
 fn jobs(args: &RunArgs) -> usize {

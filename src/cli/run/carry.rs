@@ -3,14 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
+use nix::libc::{SIGHUP, SIGINT, SIGTERM};
 use serde_json::{Value as Json, json};
 
-use super::{RunArgs, single};
-use crate::batch::report::{Plain, Report};
+use super::{RunArgs, detach, single};
+use crate::batch::event::Reason;
+use crate::batch::objective::Objective;
+use crate::batch::report::{Level, Plain, Report};
 use crate::batch::resume::{self, Study};
 use crate::batch::trials::Making;
-use crate::batch::{self, Plan};
+use crate::batch::{self, Outcome, Plan};
 use crate::cli::filters::FilterArgs;
 use crate::cli::{CommandResult, Context, choose, eprint_line};
 use crate::flags::{FlagValues, scalar};
@@ -20,7 +24,7 @@ use crate::report::Screen;
 use crate::report::quiet::Quiet;
 use crate::report::terminal::Terminal;
 use crate::run::compose::{Naming, compose};
-use crate::run::{Caller, Run, RunSpec, Staging, StopFlag, Template, meta};
+use crate::run::{self, Caller, Run, RunSpec, Staging, Status, StopFlag, Stream, Template, meta, status};
 
 /// Attribute of the proto: how its trials are named, and the environment that options added.
 const RUN_PARAMS: &str = "run_params";
@@ -107,8 +111,17 @@ impl Recipe {
     }
 }
 
-/// Runs a new batch to its end in this process, or stages it.
-pub fn out(args: &RunArgs, prepared: &Prepared, plan: &Plan, home: &Path, source: Option<&Template>) -> CommandResult {
+/// Runs a new batch to its end in this process or in the background, or stages it.
+pub fn out(
+    args: &RunArgs,
+    prepared: &Prepared,
+    plan: &Plan,
+    home: &Path,
+    source: Option<&Template>,
+    context: &Context,
+) -> CommandResult {
+    let id = args.new_id()?;
+    let detached = detach::wanted(args, id.as_deref(), context)?;
     let source = match source {
         Some(source) => source.clone(),
         None => {
@@ -123,9 +136,18 @@ pub fn out(args: &RunArgs, prepared: &Prepared, plan: &Plan, home: &Path, source
         tags: args.batch_tags.clone(),
         comment: args.batch_comment.clone(),
     };
-    let batch = own_run(args, batch_run(plan, naming));
+    let batch = own_run(args, id, batch_run(plan, naming));
     let stop = single::stop_flag(args)?;
     with_making(plan, &recipe, &source, home, batch, args.keep_batch, &stop, |making| {
+        if let Some(detached) = detached {
+            let batch = batch::stage(plan, making)?;
+            return detached.start(&batch, &plan.batch_name()).inspect_err(|_| {
+                // Nothing half-made is left behind; the error at hand is the one to report.
+                if status::of(&batch) == Status::Staged {
+                    let _ = run::remove::delete_permanently(&batch);
+                }
+            });
+        }
         if args.stage {
             let batch = batch::stage(plan, making)?;
             eprint_line(&format!("{} staged as {}", plan.batch_name(), batch.id()));
@@ -135,12 +157,15 @@ pub fn out(args: &RunArgs, prepared: &Prepared, plan: &Plan, home: &Path, source
             ));
             return Ok(0);
         }
-        Ok(batch::drive(plan, making, &mut *watching(args.quiet), &stop)?.exit)
+        limit(&stop, args.time_limit())?;
+        let outcome = batch::drive(plan, making, &mut *watching(args.quiet), &stop)?;
+        Ok(exit(&outcome, &stop))
     })
 }
 
 /// Carries out a batch that exists, with another plan.
-pub fn again(args: &RunArgs, plan: &Plan, old: Study) -> CommandResult {
+pub fn again(args: &RunArgs, plan: &Plan, old: Study, context: &Context) -> CommandResult {
+    let detached = detach::wanted(args, Some(old.batch.id()), context)?;
     let recipe = Recipe::of_batch(&old.batch, plan.spec.opdef.clone()).with_args(args);
     let home = old.batch.home();
     let source = if args.force_sourcecode {
@@ -149,20 +174,22 @@ pub fn again(args: &RunArgs, plan: &Plan, old: Study) -> CommandResult {
         old.source
     };
     let naming = Naming {
-        label: args
-            .batch_label
-            .clone()
-            .or_else(|| crate::run::user::read(&old.batch).label),
+        label: args.batch_label.clone().or_else(|| run::user::read(&old.batch).label),
         tags: args.batch_tags.clone(),
         comment: args.batch_comment.clone(),
     };
     let keep = args.keep_batch || old.header.keep_batch;
-    let batch = own_run(args, batch_run(plan, naming));
+    let batch = own_run(args, args.run_id.clone(), batch_run(plan, naming));
     let stop = single::stop_flag(args)?;
     with_making(plan, &recipe, &source, home, batch, keep, &stop, |making| {
         let new_source = args.force_sourcecode;
+        if let Some(detached) = detached {
+            batch::stage_again(plan, making, &old.batch, new_source)?;
+            return detached.start(&old.batch, &plan.batch_name());
+        }
+        limit(&stop, args.time_limit())?;
         let outcome = batch::drive_again(plan, making, &mut *watching(args.quiet), &stop, &old.batch, new_source)?;
-        Ok(outcome.exit)
+        Ok(exit(&outcome, &stop))
     })
 }
 
@@ -184,24 +211,74 @@ pub fn resume(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
         return Ok(0);
     }
     let study = resume::open(&batch)?;
-    let recipe = Recipe::of_batch(&batch, study.plan.spec.opdef.clone());
-    let plan = &study.plan;
+    if let Some(detached) = detach::wanted(args, Some(batch.id()), context)? {
+        return detached.start(&batch, &study.plan.batch_name());
+    }
     let stop = single::stop_flag(args)?;
+    limit(&stop, args.time_limit())?;
+    go_on(study, args.keep_batch, &mut *watching(args.quiet), &stop)
+}
+
+/// Carries a batch out, or goes on with it, where nobody looks; calls `started` once it has begun.
+pub fn unwatched(batch: &Run, keep_batch: bool, time: Option<Duration>, started: &mut dyn FnMut()) -> CommandResult {
+    let stop = StopFlag::new()?;
+    stop.raise_on(&[SIGHUP, SIGINT, SIGTERM])?;
+    limit(&stop, time)?;
+    go_on(resume::open(batch)?, keep_batch, &mut Unwatched { started }, &stop)
+}
+
+fn go_on(study: Study, keep_batch: bool, report: &mut dyn Report, stop: &StopFlag) -> CommandResult {
+    let (plan, batch) = (&study.plan, &study.batch);
+    let recipe = Recipe::of_batch(batch, plan.spec.opdef.clone());
+    let own = batch_run(plan, Naming::default());
     with_making(
         plan,
         &recipe,
         &study.source,
         batch.home(),
-        batch_run(plan, Naming::default()),
-        args.keep_batch,
-        &stop,
-        |making| Ok(batch::go_on(plan, making, &mut *watching(args.quiet), &stop, &batch)?.exit),
+        own,
+        keep_batch,
+        stop,
+        |making| {
+            let outcome = batch::go_on(plan, making, report, stop, batch)?;
+            Ok(exit(&outcome, stop))
+        },
     )
 }
 
+/// `--stop-after`: the batch is stopped when this time is over.
+fn limit(stop: &StopFlag, time: Option<Duration>) -> std::io::Result<()> {
+    time.map_or(Ok(()), |time| stop.raise_after(time))
+}
+
+/// The code that gage exits with: 0 when the time that was given is over.
+fn exit(outcome: &Outcome, stop: &StopFlag) -> u8 {
+    match outcome.reason {
+        Reason::Stopped if stop.time_up().is_some() => 0,
+        _ => outcome.exit,
+    }
+}
+
+/// Nobody looks: what is to be known of the batch is in its files.
+struct Unwatched<'a> {
+    started: &'a mut dyn FnMut(),
+}
+
+impl Report for Unwatched<'_> {
+    fn opened(&mut self, _planned: Option<u64>, _objective: Option<&Objective>, _slots: usize) {
+        (self.started)();
+    }
+
+    fn log(&mut self, _level: Level, _text: &str) {}
+
+    fn output(&mut self, _trial: u64, _stream: Stream, _bytes: &[u8]) {}
+
+    fn said(&mut self, _stream: Stream, _bytes: &[u8]) {}
+}
+
 /// The batch run with what options of this start add.
-fn own_run(args: &RunArgs, mut batch: RunSpec) -> RunSpec {
-    batch.id.clone_from(&args.run_id);
+fn own_run(args: &RunArgs, id: Option<String>, mut batch: RunSpec) -> RunSpec {
+    batch.id = id;
     batch.attrs.extend(single::attributes(args, &batch.opdef));
     batch
 }

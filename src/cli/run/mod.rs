@@ -3,7 +3,8 @@
 
 mod again;
 mod batch;
-mod carry;
+pub mod carry;
+mod detach;
 mod look;
 mod options;
 mod single;

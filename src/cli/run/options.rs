@@ -1,6 +1,7 @@
 //! The options of `gage run`, and which of them exclude each other.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
@@ -89,6 +90,12 @@ pub struct RunArgs {
     /// Stop the run after N minutes
     #[arg(long, value_name = "N")]
     pub stop_after: Option<f64>,
+    /// Run in the background, on and on when the terminal is closed
+    #[arg(short, long)]
+    pub background: bool,
+    /// Run in the background, with the process id in this file while it runs
+    #[arg(long, value_name = "PATH")]
+    pub pidfile: Option<PathBuf>,
     /// Keep the operation's output off the terminal
     #[arg(short, long)]
     pub quiet: bool,
@@ -204,6 +211,7 @@ impl RunArgs {
     pub fn check(&self) -> Result<(), Failure> {
         let restart = self.restart.is_some();
         let run_dir = self.run_dir.is_some();
+        let background = if self.background { "--background" } else { "--pidfile" };
         for (a, a_set, b, b_set) in [
             (
                 "--minimize",
@@ -217,6 +225,17 @@ impl RunArgs {
             ("--resume", self.resume.is_some(), "--restart", restart),
             ("--resume", self.resume.is_some(), "--proto", self.proto.is_some()),
             ("--stage", self.stage, "--stage-trials", self.stage_trials),
+            ("--stage", self.stage, "--background", self.background),
+            ("--stage", self.stage, "--pidfile", self.pidfile.is_some()),
+            ("--print-trials", self.print_trials, background, self.in_background()),
+            (
+                "--save-trials",
+                self.save_trials.is_some(),
+                background,
+                self.in_background(),
+            ),
+            ("--print-cmd", self.print_cmd, background, self.in_background()),
+            ("--print-env", self.print_env, background, self.in_background()),
             (
                 "--print-trials",
                 self.print_trials,
@@ -247,6 +266,12 @@ impl RunArgs {
             ));
         }
         Ok(())
+    }
+
+    /// The time of `--stop-after`.
+    pub fn time_limit(&self) -> Option<Duration> {
+        let minutes = self.stop_after?;
+        Some(Duration::from_secs_f64((minutes * 60.0).min(1e9)))
     }
 
     /// The operation, if the first word names one.

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use nix::libc::{SIGHUP, SIGINT, SIGTERM};
 use serde_json::{Value as Json, json};
 
-use super::RunArgs;
+use super::{RunArgs, detach};
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print};
 use crate::flags::{Resolved, encode};
 use crate::launch::{self, LaunchError, Prepared, Single};
@@ -73,6 +72,8 @@ pub fn run(
     let op = &prepared.op;
     let flags: &Resolved = &prepared.rows[0];
     let seed = launch::seed(args.random_seed).map_err(failure)?;
+    let id = args.new_id()?;
+    let detached = detach::wanted(args, id.as_deref(), context)?;
     let own;
     let source = match source {
         Some(source) => source,
@@ -90,7 +91,7 @@ pub fn run(
         seed,
         env: environment(args),
         attrs: attributes(args, op),
-        id: args.run_id.clone(),
+        id,
         dir: args.run_dir.as_ref().map(|dir| context.cwd.join(dir)),
     };
     let (run, warnings) = launch::make(home, &single, source).map_err(failure)?;
@@ -106,8 +107,12 @@ pub fn run(
         ));
         return Ok(0);
     }
+    let goes = op.delete_on_success && !args.keep_run;
+    if let Some(detached) = detached {
+        return detached.delete_on_success(goes).start(&run, &op.name);
+    }
     let code = foreground(&run, true, args)?;
-    if code == 0 && op.delete_on_success && !args.keep_run {
+    if code == 0 && goes {
         run::remove::delete(&run)?;
         eprint_line(&format!(
             "Deleting interim run {} ('{}' is configured for deletion on success)",
@@ -121,7 +126,6 @@ pub fn run(
 /// Supervises a staged run in this process. A `fresh` one must not have been started by anybody else meanwhile.
 pub fn foreground(run: &Run, fresh: bool, args: &RunArgs) -> CommandResult {
     let stop = stop_flag(args)?;
-    let stop_after = args.stop_after.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
     let quiet = args.quiet;
     let mut pid = 0;
     let mut show = |event: Event<'_>| match event {
@@ -133,7 +137,7 @@ pub fn foreground(run: &Run, fresh: bool, args: &RunArgs) -> CommandResult {
     let mut how = Supervise {
         on: &mut show,
         stop: Some(&stop),
-        stop_after,
+        stop_after: args.time_limit(),
         adopt: true,
         stdin: !std::io::stdin().is_terminal(),
         fresh,
