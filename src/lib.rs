@@ -18,6 +18,8 @@ pub mod executor;
 
 pub mod batch;
 
+pub mod queue;
+
 pub mod launch;
 
 pub mod report;

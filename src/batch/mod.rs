@@ -25,7 +25,7 @@ pub mod report;
 pub mod resume;
 pub mod scheduler;
 pub mod serve;
-mod signals;
+pub(crate) mod signals;
 pub mod simulation;
 pub mod space;
 pub mod trials;

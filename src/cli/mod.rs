@@ -29,6 +29,7 @@ mod open;
 mod operations;
 mod optimizers;
 mod purge;
+mod queue;
 mod restore;
 mod run;
 mod select;
@@ -95,6 +96,7 @@ enum Command {
     Select(select::SelectArgs),
     Watch(watch::WatchArgs),
     Stop(stop::StopArgs),
+    Queue(queue::QueueArgs),
     Batch(batch::BatchArgs),
     Label(label::LabelArgs),
     Tag(tag::TagArgs),
@@ -132,6 +134,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Select(args) => select::run(args, context),
         Command::Watch(args) => watch::run(args, context),
         Command::Stop(args) => stop::run(args, context),
+        Command::Queue(args) => queue::run(args, context),
         Command::Batch(args) => batch::run(args, context),
         Command::Label(args) => label::run(args, context),
         Command::Tag(args) => tag::run(args, context),

@@ -23,6 +23,8 @@ pub const ENTRY: Entry = Entry {
 pub struct Local {
     gage: PathBuf,
     listener: Arc<Listener>,
+    /// Environment that workers get besides ours.
+    env: Vec<(String, String)>,
     /// By slot.
     workers: Vec<Option<Worker>>,
 }
@@ -78,8 +80,15 @@ impl Local {
         Local {
             gage,
             listener: Arc::new(listener),
+            env: Vec::new(),
             workers: Vec::new(),
         }
+    }
+
+    /// Gives the workers, and so the programs, these variables, unless a run has them itself.
+    pub fn with_env(mut self, env: Vec<(String, String)>) -> Local {
+        self.env = env;
+        self
     }
 
     fn worker(&mut self, slot: usize) -> io::Result<&mut Worker> {
@@ -91,7 +100,7 @@ impl Local {
             place.take().expect("it was just looked at").reap();
         }
         if place.is_none() {
-            *place = Some(Worker::start(&self.gage, Arc::clone(&self.listener))?);
+            *place = Some(Worker::start(&self.gage, &self.env, Arc::clone(&self.listener))?);
         }
         Ok(place.as_mut().expect("it was just started"))
     }
@@ -146,10 +155,11 @@ impl Drop for Local {
 }
 
 impl Worker {
-    fn start(gage: &Path, listener: Arc<Listener>) -> io::Result<Worker> {
+    fn start(gage: &Path, env: &[(String, String)], listener: Arc<Listener>) -> io::Result<Worker> {
         // In a process group of its own: Ctrl-C on the terminal is for the driver to act on.
         let mut child = Command::new(gage)
             .args(["worker", "--output"])
+            .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)

@@ -6,9 +6,10 @@ use std::io::{self, Write};
 
 use super::live::{Live, Prefix};
 use super::progress::{Direction, Tally};
+use super::quiet::Quiet;
 use super::{Paint, Screen};
 use crate::batch::objective::Objective;
-use crate::batch::report::{Level, Report};
+use crate::batch::report::{Level, Plain, Report};
 use crate::executor::Stream;
 
 /// Watches a batch for people. For a standard error that is no terminal there is `batch::report::Plain`.
@@ -154,6 +155,16 @@ impl Report for Terminal {
         self.begun.clear();
         self.live.end();
     }
+}
+
+/// Who sees a batch or a queue: a person on a terminal, or whatever reads standard error.
+pub fn watching(quiet: bool) -> Box<dyn Report> {
+    let shown: Box<dyn Report> = if Screen::stderr().is_terminal() {
+        Box::new(Terminal::new())
+    } else {
+        Box::new(Plain::new())
+    };
+    if quiet { Box::new(Quiet(shown)) } else { shown }
 }
 
 #[cfg(test)]

@@ -42,6 +42,16 @@ pub fn log_time(timestamp_us: u64) -> String {
         .to_string()
 }
 
+/// Local `YYYY-MM-DD HH:MM:SS`, as log lines have it.
+pub fn local_time(timestamp_us: u64) -> String {
+    let instant = i64::try_from(timestamp_us)
+        .ok()
+        .and_then(|us| jiff::Timestamp::from_microsecond(us).ok())
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let local = instant.to_zoned(jiff::tz::TimeZone::system());
+    local.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

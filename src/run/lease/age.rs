@@ -17,7 +17,7 @@ struct Asked {
 static LAST: Mutex<Option<Asked>> = Mutex::new(None);
 
 /// Now, as the file system of `home` would date a file. Where nothing can be written, our own clock has to do.
-pub(super) fn file_time(home: &Path) -> SystemTime {
+pub fn file_time(home: &Path) -> SystemTime {
     let mut last = LAST.lock().unwrap_or_else(|broken| broken.into_inner());
     if let Some(asked) = last.as_ref().filter(|l| l.home == home && l.at.elapsed() < GOOD_FOR) {
         return asked.time + asked.at.elapsed();

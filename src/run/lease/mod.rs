@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::process;
 use super::{Run, meta};
 
+pub use age::file_time;
 pub use held::Held;
 pub use watching::Watching;
 

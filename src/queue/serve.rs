@@ -1,0 +1,442 @@
+//! The queue at work: one loop over one channel. Looks for staged runs, gives them to workers, says what became of
+//! them.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::child::{self, Exec};
+use super::staged::{self, Looker};
+use super::{Options, QueueError};
+use crate::batch::report::{Level, Report};
+use crate::batch::signals::Watch;
+use crate::executor::{self, Executor, Stop, local::Local};
+use crate::run::lease::Lease;
+use crate::run::{self, Asked, Hosted, Run, Status, StopFlag, Stream, clock, status};
+
+/// First time between looks of an idle queue; it doubles up to the longest.
+const SHORTEST: Duration = Duration::from_millis(500);
+/// The queue's own lease is touched at least so often.
+const TICK: Duration = Duration::from_secs(5);
+/// How long a program without a supervisor may take to end.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a queue has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Runs that were started.
+    pub started: u64,
+    /// Runs that could not be started.
+    pub refused: u64,
+    /// Runs were stopped because the queue was.
+    pub stopped: bool,
+}
+
+enum Message {
+    Executor(executor::Event),
+    /// What an exec had to say if it failed.
+    Exec(usize, Option<String>),
+    /// The stop flag was raised.
+    Asked,
+}
+
+/// A run at hand.
+struct Flying {
+    run: Run,
+    /// In the order of starts, from 0.
+    number: u64,
+    started: bool,
+    exec: Option<Exec>,
+    problem: Option<String>,
+}
+
+struct Queue<'a> {
+    options: &'a Options,
+    report: &'a mut dyn Report,
+    stop: &'a StopFlag,
+    hosted: &'a mut Hosted,
+    workers: Local,
+    env: Vec<(String, String)>,
+    to: Sender<Message>,
+    inbox: Receiver<Message>,
+    looker: Looker,
+    waiting: VecDeque<Run>,
+    /// By slot.
+    flying: Vec<Option<Flying>>,
+    tried: u64,
+    outcome: Outcome,
+    stopping: bool,
+    killed: bool,
+    /// Time between looks.
+    pause: Duration,
+    next_look: Instant,
+    /// What an idle queue has said last.
+    idle: Option<String>,
+    /// Nothing is left that could be started.
+    empty: bool,
+}
+
+/// Serves a runs home until it is told to stop or, with `once`, until nothing staged is left. `hosted` is the run
+/// that the queue is.
+pub fn serve(
+    options: &Options,
+    report: &mut dyn Report,
+    stop: &StopFlag,
+    hosted: &mut Hosted,
+) -> Result<Outcome, QueueError> {
+    let (to, inbox) = channel();
+    let wake = to.clone();
+    let _watch = Watch::start(stop, move || wake.send(Message::Asked).is_ok()).map_err(QueueError::Signals)?;
+    let env: Vec<(String, String)> = options
+        .gpus
+        .iter()
+        .map(|gpus| ("CUDA_VISIBLE_DEVICES".to_string(), gpus.clone()))
+        .collect();
+    let events = to.clone();
+    let listener = Box::new(move |event| drop(events.send(Message::Executor(event))));
+    let jobs = options.jobs.max(1);
+    report.opened(None, None, jobs);
+    let mut queue = Queue {
+        options,
+        report,
+        stop,
+        hosted,
+        workers: Local::new(options.gage.clone(), listener).with_env(env.clone()),
+        env,
+        to,
+        inbox,
+        looker: Looker::new(),
+        waiting: VecDeque::new(),
+        flying: (0..jobs).map(|_| None).collect(),
+        tried: 0,
+        outcome: Outcome::default(),
+        stopping: false,
+        killed: false,
+        pause: SHORTEST,
+        next_look: Instant::now(),
+        idle: None,
+        empty: false,
+    };
+    let served = queue.run();
+    queue.say("Stopping queue");
+    queue.report.closed();
+    let outcome = queue.outcome;
+    served.map(|()| outcome)
+}
+
+impl Queue<'_> {
+    fn run(&mut self) -> Result<(), QueueError> {
+        self.say("Starting queue");
+        if self.options.once {
+            self.say("Processing staged runs");
+        }
+        loop {
+            self.asked();
+            self.fill()?;
+            let busy = self.flying.iter().any(Option::is_some);
+            if !busy && (self.stopping || self.options.once && self.empty) {
+                return Ok(());
+            }
+            let until_look = self.next_look.saturating_duration_since(Instant::now());
+            let wait = match self.free_slot() {
+                Some(_) if !self.stopping => until_look.min(TICK),
+                _ => TICK,
+            };
+            match self.inbox.recv_timeout(wait) {
+                Ok(message) => self.hear(message),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            self.hosted.tick();
+        }
+    }
+
+    /// A log line, on the terminal and in the queue's own output.
+    fn log(&mut self, level: Level, text: &str) {
+        self.report.log(level, text);
+        for line in text.lines() {
+            let line = format!("{}: [gage] {line}\n", level.word());
+            self.hosted.output(Stream::Err, line.as_bytes());
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        let time = clock::local_time(clock::now_us());
+        self.log(Level::Info, &format!("{time} {text}"));
+    }
+
+    /// Says once per idle period what is waited for.
+    fn say_idle(&mut self, text: String) {
+        if self.idle.as_ref() != Some(&text) {
+            self.say(&text);
+            self.idle = Some(text);
+        }
+    }
+
+    fn free_slot(&self) -> Option<usize> {
+        self.flying.iter().position(Option::is_none)
+    }
+
+    fn is_mine(&self, id: &str) -> bool {
+        id == self.hosted.run().id() || self.flying.iter().flatten().any(|f| f.run.id() == id)
+    }
+
+    /// Gives free slots what waits, after looking for more if it is time.
+    fn fill(&mut self) -> Result<(), QueueError> {
+        while let Some(slot) = self.free_slot().filter(|_| !self.stopping) {
+            if self.waiting.is_empty() && !self.look()? {
+                return Ok(());
+            }
+            if self.options.wait_for_running && !self.others_are_done()? {
+                return Ok(());
+            }
+            if let Some(run) = self.waiting.pop_front() {
+                self.launch(slot, run);
+            }
+        }
+        Ok(())
+    }
+
+    /// True if there is something to start.
+    fn look(&mut self) -> Result<bool, QueueError> {
+        if Instant::now() < self.next_look {
+            return Ok(false);
+        }
+        let mine: Vec<String> = self.flying.iter().flatten().map(|f| f.run.id().to_string()).collect();
+        let looked = self.looker.look(self.options, |id| mine.iter().any(|mine| mine == id));
+        let looked = looked.map_err(|source| self.home(source))?;
+        self.waiting = looked.candidates.into();
+        self.empty = self.waiting.is_empty() && !looked.unsettled;
+        if self.waiting.is_empty() {
+            // The longer nothing comes, the seldomer it is looked for.
+            self.pause = match looked.unsettled {
+                true => SHORTEST,
+                false => (self.pause * 2).min(self.options.interval),
+            };
+            self.next_look = Instant::now() + self.pause.min(self.options.interval);
+            if self.flying.iter().all(Option::is_none) && !looked.unsettled && !self.options.once {
+                self.say_idle("Waiting for staged runs".into());
+            }
+            return Ok(false);
+        }
+        self.pause = SHORTEST;
+        Ok(true)
+    }
+
+    fn home(&self, source: std::io::Error) -> QueueError {
+        let home = self.options.home.clone();
+        QueueError::Home { home, source }
+    }
+
+    /// `wait-for-running`: says what is waited for.
+    fn others_are_done(&mut self) -> Result<bool, QueueError> {
+        let Some(first) = self.waiting.front().map(|run| run.id().to_string()) else {
+            return Ok(false);
+        };
+        if Instant::now() < self.next_look {
+            return Ok(false);
+        }
+        let others = staged::others(self.options, |id| self.is_mine(id)).map_err(|source| self.home(source))?;
+        if others.is_empty() {
+            return Ok(true);
+        }
+        let others = others.join(", ");
+        self.say_idle(format!(
+            "Found staged run {first} (waiting for runs to finish: {others})"
+        ));
+        self.next_look = Instant::now() + self.options.interval.min(Duration::from_secs(1));
+        // What is waited for may be started by another queue meanwhile.
+        self.waiting.clear();
+        Ok(false)
+    }
+
+    fn launch(&mut self, slot: usize, run: Run) {
+        // It may have been started since it was looked for. Whoever comes to the same moment later loses by the lease.
+        if status::of(&run) != Status::Staged {
+            return;
+        }
+        if let Err(error) = self.looker.clear(&run) {
+            return self.refuse(&run, &error.to_string());
+        }
+        let number = self.tried;
+        self.tried += 1;
+        let exec = if child::starts_runs(&run) {
+            let to = self.to.clone();
+            let ended = move |said| drop(to.send(Message::Exec(slot, said)));
+            match Exec::start(&self.options.gage, &run, &self.env, ended) {
+                Ok(exec) => {
+                    self.say_started(&run);
+                    self.report.started(number);
+                    Some(exec)
+                }
+                Err(error) => return self.refuse(&run, &run::reason(&error)),
+            }
+        } else {
+            if let Err(error) = self.workers.launch(slot, &run) {
+                return self.refuse(&run, &error.to_string());
+            }
+            None
+        };
+        self.flying[slot] = Some(Flying {
+            run,
+            number,
+            started: exec.is_some(),
+            exec,
+            problem: None,
+        });
+    }
+
+    fn say_started(&mut self, run: &Run) {
+        self.idle = None;
+        self.outcome.started += 1;
+        self.say(&format!("Starting staged run {}", run.id()));
+    }
+
+    /// A run that cannot be started is not tried again by this queue.
+    fn refuse(&mut self, run: &Run, why: &str) {
+        self.looker.refused.insert(run.id().to_string());
+        self.outcome.refused += 1;
+        self.log(Level::Error, &format!("Cannot start staged run {}: {why}", run.id()));
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Executor(event) => self.hear_worker(event),
+            Message::Exec(slot, said) => {
+                if let Some(flying) = self.flying[slot].take() {
+                    self.landed(flying, said.filter(|said| !said.is_empty()));
+                }
+            }
+            Message::Asked => {}
+        }
+    }
+
+    fn slot_of(&self, id: &str) -> Option<usize> {
+        let is = |flying: &Option<Flying>| flying.as_ref().is_some_and(|f| f.run.id() == id);
+        self.flying.iter().position(is)
+    }
+
+    fn hear_worker(&mut self, event: executor::Event) {
+        use executor::Event::{Exited, Failed, Gone, Output, Problem, Started};
+        let (Started { run: id, .. }
+        | Output { run: id, .. }
+        | Problem { run: id, .. }
+        | Exited { run: id }
+        | Failed { run: id, .. }
+        | Gone { run: id }) = &event;
+        let Some(slot) = self.slot_of(id) else { return };
+        match event {
+            Started { .. } => self.has_started(slot),
+            Output { stream, bytes, .. } => {
+                self.has_started(slot);
+                let number = self.flying[slot].as_ref().map_or(0, |f| f.number);
+                self.report.output(number, stream, &bytes);
+            }
+            Problem { message, .. } => {
+                if let Some(flying) = &mut self.flying[slot] {
+                    flying.problem = Some(message);
+                }
+            }
+            Exited { .. } => {
+                self.has_started(slot);
+                if let Some(flying) = self.flying[slot].take() {
+                    let problem = flying.problem.clone();
+                    self.landed(flying, problem);
+                }
+            }
+            Failed { message, .. } => {
+                if let Some(flying) = self.flying[slot].take() {
+                    self.not_started(&flying.run, &message);
+                }
+            }
+            Gone { .. } => {
+                if let Some(flying) = self.flying[slot].take() {
+                    self.lost(flying);
+                }
+            }
+        }
+    }
+
+    fn has_started(&mut self, slot: usize) {
+        let Some(flying) = self.flying[slot].as_mut().filter(|f| !f.started) else {
+            return;
+        };
+        flying.started = true;
+        let (run, number) = (flying.run.clone(), flying.number);
+        self.say_started(&run);
+        self.report.started(number);
+    }
+
+    /// Somebody else was faster, or it cannot be.
+    fn not_started(&mut self, run: &Run, why: &str) {
+        let held = Lease::read(run).is_some_and(|lease| lease.is_held(run));
+        match status::of(run) {
+            Status::Staged if !held => self.refuse(run, why),
+            _ => {}
+        }
+    }
+
+    fn landed(&mut self, flying: Flying, problem: Option<String>) {
+        let run = &flying.run;
+        let status = status::of(run);
+        self.report.ended(flying.number, None, status == Status::Error);
+        let id = run.id();
+        let code = status::exit_code(run).unwrap_or(0);
+        let (level, text) = match (status, problem) {
+            (Status::Error, Some(problem)) => (
+                Level::Error,
+                format!("Run {id} exited with an error: ({code}) {problem}"),
+            ),
+            (Status::Error, None) => (Level::Error, format!("Run {id} exited with an error ({code})")),
+            (Status::Terminated, _) => (Level::Warning, format!("Run {id} was terminated")),
+            // A batch is deleted when it has completed.
+            (Status::Unknown, _) if !run.meta("").exists() => return,
+            // Somebody else has it.
+            (Status::Running, _) => return,
+            (Status::Staged, problem) => return self.refuse(&flying.run, &problem.unwrap_or_default()),
+            (_, Some(problem)) => (Level::Warning, format!("Run {id}: {problem}")),
+            (_, None) => return,
+        };
+        self.log(level, &text);
+    }
+
+    /// The worker is gone. Its run is not left to go on unseen.
+    fn lost(&mut self, flying: Flying) {
+        let run = &flying.run;
+        match status::of(run) {
+            // It was not started: the next look finds it.
+            Status::Staged => return,
+            Status::Running => drop(run::stop::stop(run, ORPHAN_PATIENCE, true)),
+            _ => {}
+        }
+        let text = format!("Run {} was stopped, as the process that ran it has gone", run.id());
+        self.log(Level::Warning, &text);
+        self.report.ended(flying.number, None, true);
+    }
+
+    /// A wish to stop: nothing more is started, and what runs is stopped.
+    fn asked(&mut self) {
+        let asked = self.stop.asked();
+        if asked == Asked::Nothing {
+            return;
+        }
+        let kill = asked == Asked::Kill;
+        if self.stopping && (!kill || self.killed) {
+            return;
+        }
+        self.stopping = true;
+        self.killed = kill;
+        let how = if kill { Stop::AtOnce } else { Stop::Gently };
+        for flying in self.flying.iter().flatten() {
+            match &flying.exec {
+                Some(exec) => exec.stop(how),
+                None => self.workers.stop(&flying.run, how),
+            }
+        }
+        let ids: Vec<String> = self.flying.iter().flatten().map(|f| f.run.id().to_string()).collect();
+        self.outcome.stopped |= !ids.is_empty();
+        for id in ids {
+            let verb = if kill { "Killing" } else { "Stopping" };
+            self.say(&format!("{verb} run {id}"));
+        }
+    }
+}
