@@ -63,9 +63,11 @@ fn is_trial(row: &RunRow) -> bool {
 }
 
 fn prior(row: &RunRow, plan: &Plan, spec: &SpaceSpec) -> Option<Prior> {
+    let defined = &plan.spec.opdef.flags;
+    let default = |name: &str| defined.get(name).map(|flag| flag.default.clone());
     Some(Prior {
         run: row.run.id().to_string(),
-        point: point_to_json(&spec.point(&row.flags)?),
+        point: point_to_json(&spec.earlier_point(&row.flags, default)?),
         objective: plan.objective.of_summaries(&row.scalars),
         seconds: row.duration().map(|micros| micros as f64 / 1e6),
     })

@@ -7,7 +7,7 @@ use gage_optimizers::{Observation, Outcome, Point, Space};
 
 use super::event::{Ended, Event, Header, Prior, Proposed, Reason, Status};
 use super::scheduler::{Action, Scheduler, State};
-use super::space::point_from_json;
+use super::space::earlier_from_json;
 
 /// One trial as far as it is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,9 +194,9 @@ pub fn outcome(ended: &Ended) -> Option<Outcome> {
 }
 
 impl Prior {
-    /// The prior result numbered `number`, if it is of the space.
+    /// The prior result numbered `number`, if a search of `space` can make something of it.
     pub fn observation(&self, space: &Space, number: u64) -> Option<Observation> {
-        let point = point_from_json(space, &self.point)?;
+        let point = earlier_from_json(space, &self.point)?;
         let outcome = self
             .objective
             .filter(|v| v.is_finite())

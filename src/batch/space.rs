@@ -2,7 +2,7 @@
 //! optimizer's space made from them. Which flags are searched is decided in `dimensions`.
 
 use gage_optimizers::space::SpaceError;
-use gage_optimizers::{Dimension, Domain, Point, Space, Value as PointValue};
+use gage_optimizers::{Dimension, Domain, Encoding, Point, Space, Value as PointValue};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -100,7 +100,13 @@ impl Kind {
 
     /// The value of the domain that gives a run `value`; `None` if it lies outside.
     fn point_value(&self, value: &Value) -> Option<PointValue> {
-        let found = match self {
+        self.number_or_choice(value)
+            .filter(|found| self.domain().contains(*found))
+    }
+
+    /// What `value` would be if the domain went on for ever; `None` if it is of another kind, or no choice.
+    fn number_or_choice(&self, value: &Value) -> Option<PointValue> {
+        Some(match self {
             Kind::Real { .. } => PointValue::Real(value.as_f64()?),
             Kind::Int { .. } => match value {
                 Value::Int(v) => PointValue::Int(*v),
@@ -112,8 +118,7 @@ impl Kind {
                 PointValue::Choice(items.iter().position(|item| item.as_f64() == Some(wanted))?)
             }
             Kind::Categorical { items } => PointValue::Choice(items.iter().position(|item| item == value)?),
-        };
-        self.domain().contains(found).then_some(found)
+        })
     }
 }
 
@@ -152,6 +157,16 @@ impl SpaceSpec {
         let values = self.0.iter().map(|d| d.kind.point_value(flags.get(&d.name)?).map(Some));
         values.collect::<Option<Vec<_>>>().map(Point)
     }
+
+    /// The point of an earlier run with those flags, which may lie outside of the bounds. A flag that the run did not
+    /// have yet is taken to have been at its default; `None` if it has none, or a value is of another kind.
+    pub fn earlier_point(&self, flags: &FlagValues, default: impl Fn(&str) -> Option<Value>) -> Option<Point> {
+        let value = |d: &DimensionSpec| {
+            let given = flags.get(&d.name).cloned().or_else(|| default(&d.name))?;
+            d.kind.number_or_choice(&given).map(Some)
+        };
+        self.0.iter().map(value).collect::<Option<Vec<_>>>().map(Point)
+    }
 }
 
 /// A point as numbers, choices being indices and what is inactive null.
@@ -170,6 +185,26 @@ pub fn point_to_json(point: &Point) -> Vec<Json> {
 
 /// Back from numbers; `None` if they are not a point of the space.
 pub fn point_from_json(space: &Space, numbers: &[Json]) -> Option<Point> {
+    values_from_json(space, numbers).filter(|point| space.contains(point))
+}
+
+/// How far outside of its bounds a number of an earlier run may lie, in widths of the range.
+const FAR: f64 = 1.0;
+
+/// As [`point_from_json`], for a run of an earlier study: a number may lie outside of its bounds, but only so far that a
+/// model of what is inside can make something of it.
+pub fn earlier_from_json(space: &Space, numbers: &[Json]) -> Option<Point> {
+    let point = values_from_json(space, numbers)?;
+    let row = Encoding::new(space).row(&point);
+    let mut dimensions = space.dimensions().iter().zip(&point.0).zip(row);
+    let near = dimensions.all(|((d, value), u)| match d.domain {
+        Domain::Real { .. } | Domain::Int { .. } => (-FAR..=1.0 + FAR).contains(&u),
+        Domain::Ordinal { .. } | Domain::Categorical { .. } => value.is_some_and(|v| d.domain.contains(v)),
+    });
+    near.then_some(point)
+}
+
+fn values_from_json(space: &Space, numbers: &[Json]) -> Option<Point> {
     if numbers.len() != space.len() {
         return None;
     }
@@ -183,8 +218,7 @@ pub fn point_from_json(space: &Space, numbers: &[Json]) -> Option<Point> {
             Domain::Ordinal { .. } | Domain::Categorical { .. } => PointValue::Choice(number.as_u64()? as usize),
         }))
     });
-    let point = Point(values.collect::<Option<Vec<_>>>()?);
-    space.contains(&point).then_some(point)
+    values.collect::<Option<Vec<_>>>().map(Point)
 }
 
 #[cfg(test)]
@@ -275,6 +309,45 @@ mod tests {
         }
         flags.remove("n");
         assert_eq!(spec.point(&flags), None);
+    }
+
+    #[test]
+    fn earlier_runs_may_lie_outside_but_not_far() {
+        let spec = spec();
+        let space = spec.space().unwrap();
+        let flags = |lr: f64, n: i64| -> FlagValues {
+            let named = [("act", "tanh".into()), ("lr", Value::Float(lr)), ("n", Value::Int(n))];
+            named.into_iter().map(|(name, v)| (name.to_string(), v)).collect()
+        };
+        let sixteen = |name: &str| (name == "bs").then_some(Value::Int(16));
+        let taken = |flags: &FlagValues| {
+            let point = spec.earlier_point(flags, sixteen)?;
+            earlier_from_json(&space, &point_to_json(&point))
+        };
+        // Five decades each way, and four steps of two.
+        for (lr, n, used) in [
+            (0.1, 3, true),
+            (1e-9, 3, true),
+            (1e-11, 3, false),
+            (9e4, 3, true),
+            (2e5, 3, false),
+            (0.0, 3, false),
+            (-1.0, 3, false),
+            (f64::NAN, 3, false),
+            (0.1, 12, true),
+            (0.1, 40, false),
+        ] {
+            assert_eq!(taken(&flags(lr, n)).is_some(), used, "lr={lr} n={n}");
+        }
+        let mut other = flags(0.1, 3);
+        assert_eq!(
+            taken(&other).unwrap().0[1],
+            Some(PointValue::Choice(0)),
+            "bs at its default"
+        );
+        assert_eq!(spec.earlier_point(&other, |_| None), None, "no default");
+        other.insert("act".into(), "gelu".into());
+        assert_eq!(taken(&other), None, "not among the choices");
     }
 
     #[test]

@@ -4,4 +4,5 @@ mod project;
 mod resume;
 mod search;
 mod signals;
+mod warm;
 mod world;

@@ -59,6 +59,21 @@ impl Project {
     }
 
     pub fn batch(&self) -> Run {
+        self.batches().next().expect("a batch")
+    }
+
+    /// The journal of the batch that was started last.
+    pub fn newest_events(&self) -> Vec<Event> {
+        let began = |run: &Run| {
+            fs::metadata(run.meta(journal::FILE))
+                .and_then(|m| m.modified())
+                .unwrap()
+        };
+        let newest = self.batches().max_by_key(began).expect("a batch");
+        journal::read(&newest.meta(journal::FILE)).unwrap()
+    }
+
+    fn batches(&self) -> impl Iterator<Item = Run> {
         let home = self.home();
         let names = fs::read_dir(&home)
             .unwrap()
@@ -66,8 +81,9 @@ impl Project {
         let ids: Vec<String> = names
             .filter_map(|n| n.strip_suffix(".meta").map(str::to_string))
             .collect();
-        let mut batches = ids.into_iter().map(|id| Run::new(&home, id)).filter(resume::is_batch);
-        batches.next().expect("a batch")
+        ids.into_iter()
+            .map(move |id| Run::new(&home, id))
+            .filter(resume::is_batch)
     }
 
     /// The journal as it is, for messages.
