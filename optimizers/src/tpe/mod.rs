@@ -29,7 +29,7 @@ pub const ENTRY: Entry = Entry {
            number of trials. With few trials gp finds better values.",
     options: &[
         OptionSpec {
-            default: "10",
+            default: "7",
             ..starts::RANDOM_STARTS
         },
         OptionSpec {
@@ -167,14 +167,17 @@ impl Tpe {
             valued.select_nth_unstable_by(count, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             valued.truncate(count);
         }
-        valued.sort_by_key(|(_, i)| *i);
+        valued.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        // The better a good trial the more it weighs.
+        let weight = |rank: usize| 1.0 / ((rank + 1) as f64).sqrt();
+        let mut best: Vec<(usize, f64)> = valued.iter().enumerate().map(|(k, (_, i))| (*i, weight(k))).collect();
+        best.sort_unstable_by_key(|(i, _)| *i);
         let mut others = within;
-        others.retain(|i| valued.binary_search_by_key(i, |(_, i)| *i).is_err());
+        others.retain(|i| best.binary_search_by_key(i, |(i, _)| *i).is_err());
         let total = others.len();
         let kept = total.min(OTHERS);
-        let row = |i: usize| (trials.row(i), 1.0);
-        let good = valued.iter().map(|(_, i)| row(*i));
-        let other = (0..kept).map(|k| row(others[k * total / kept]));
+        let good = best.iter().map(|(i, w)| (trials.row(*i), *w));
+        let other = (0..kept).map(|k| (trials.row(others[k * total / kept]), 1.0));
         (
             Parzen::new(&self.encoding, &group.axes, good, LEAST),
             Parzen::new(&self.encoding, &group.axes, other, LEAST),
