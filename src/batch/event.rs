@@ -38,8 +38,8 @@ pub enum Event {
     Resumed { pid: u32, host: String },
     /// After `Resumed`: an attempt in flight is still waiting to be started.
     Waiting { trial: u64, attempt: u32 },
-    /// A change of the rules while the study runs.
-    Edited(Edit),
+    /// A change that a person made to the study after it was opened.
+    Edited(Edited),
     /// Nothing more is to be started, and what runs is to be stopped.
     Stopping {
         /// Signal that asked for it, such as 2 or 15.
@@ -166,6 +166,9 @@ pub struct Proposed {
     /// Given by a person while the study ran: it comes in addition to the planned ones.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
+    /// The request that gave it, so that it is carried out once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// How an attempt ended.
@@ -202,16 +205,35 @@ pub enum Status {
     Staged,
 }
 
-/// A change while the study runs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// A change and where it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edited {
+    pub edit: Edit,
+    /// The request that asked for it, so that it is carried out once.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub request: Option<String>,
+}
+
+impl Edited {
+    /// A change that nobody asked for by a request.
+    pub fn new(edit: Edit) -> Edited {
+        Edited { edit, request: None }
+    }
+}
+
+/// What can be changed after a study was opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Edit {
     /// Another planned number of trials.
     Trials(u64),
     /// Another number of slots.
     Jobs(usize),
+    /// Nothing is started until `Continue`, or until another driver takes over.
     Pause,
     Continue,
+    /// Trials that came to no result are run again, each as another attempt.
+    Retry(Vec<u64>),
 }
 
 /// Why a study came to an end, or to rest.

@@ -86,19 +86,25 @@ impl Grid {
         if count == cells {
             return Ok((0..cells).collect());
         }
+        let mut chosen = self.drawn(count);
+        chosen.sort_unstable();
+        Ok(chosen)
+    }
+
+    /// The first `count` cells, at most all, in the order in which they are drawn.
+    pub fn drawn(&self, count: u64) -> Vec<u64> {
+        let cells = self.len();
         // The first `count` of a shuffled list of all cells (Durstenfeld 1964) that is never written down: `moved`
         // holds only the places where it differs from 0, 1, 2, ...
         let mut rng = stream(u64::from(self.seed), 0, Purpose::Grid);
         let mut moved: BTreeMap<u64, u64> = BTreeMap::new();
-        let mut chosen: Vec<u64> = (0..count)
+        (0..count.min(cells))
             .map(|i| {
                 let j = i + rng.below(cells - i);
                 let at_i = moved.get(&i).copied().unwrap_or(i);
                 moved.insert(j, at_i).unwrap_or(j)
             })
-            .collect();
-        chosen.sort_unstable();
-        Ok(chosen)
+            .collect()
     }
 }
 

@@ -48,6 +48,13 @@ impl Searcher {
             }
             Event::Proposed(proposed) => self.proposed(proposed),
             Event::Ended(ended) => self.ended(ended),
+            Event::Again { trial, .. } => {
+                if let Some(place) = self.places.get(trial) {
+                    let observation = &mut self.observations[*place];
+                    observation.outcome = None;
+                    observation.seconds = None;
+                }
+            }
             _ => {}
         }
     }

@@ -296,7 +296,7 @@ impl JournalError {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::event::{Edit, Ended, Header, Prior, Proposed, Reason, Rules, Status};
+    use super::super::event::{Edit, Edited, Ended, Header, Prior, Proposed, Reason, Rules, Status};
     use super::*;
     use crate::flags::Value;
 
@@ -369,8 +369,12 @@ mod tests {
                 seconds: None,
             })),
             any::<u64>().prop_map(|trial| Event::Lost { trial, attempt: 0 }),
-            any::<usize>().prop_map(|n| Event::Edited(Edit::Jobs(n))),
-            Just(Event::Edited(Edit::Pause)),
+            any::<usize>().prop_map(|n| Event::Edited(Edited::new(Edit::Jobs(n)))),
+            (".*", prop::collection::vec(any::<u64>(), 0..4)).prop_map(|(id, trials)| Event::Edited(Edited {
+                edit: Edit::Retry(trials),
+                request: Some(id),
+            })),
+            Just(Event::Edited(Edited::new(Edit::Pause))),
             Just(Event::Stopping { signal: 15 }),
             Just(Event::Closed { reason: Reason::Done }),
         ]

@@ -4,8 +4,10 @@
 //! What happens is an [`event::Event`]; the journal is their sequence, the scheduler folds them into what to do
 //! next, and resuming is folding the journal again and asking the runs what became of them.
 
+pub mod at_rest;
 pub mod dimensions;
 pub mod driver;
+pub mod edits;
 pub mod event;
 pub mod grid;
 pub mod history;
@@ -22,6 +24,7 @@ mod proposer;
 pub mod record;
 pub mod replay;
 pub mod report;
+pub mod request;
 pub mod resume;
 pub mod scheduler;
 pub mod serve;

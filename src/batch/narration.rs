@@ -1,6 +1,6 @@
 //! What the log of a batch says. Only the texts; when they are said is the driver's.
 
-use super::event::{Ended, Status};
+use super::event::{Edit, Ended, Status};
 use super::report::Level;
 use super::trials::Fate;
 use crate::executor::Stop;
@@ -32,6 +32,34 @@ pub fn resuming(id: &str, found: &Left) -> String {
     } = found;
     let left = found.left.map(|left| format!(", {left} left")).unwrap_or_default();
     format!("Resuming batch {id}: {finished} finished, {adopted} adopted, {lost} lost{left}")
+}
+
+/// A change that somebody asked for.
+pub fn edited(edit: &Edit) -> String {
+    match edit {
+        Edit::Trials(1) => "Changing the batch to 1 trial".to_string(),
+        Edit::Trials(count) => format!("Changing the batch to {count} trials"),
+        Edit::Jobs(1) => "Running 1 trial at a time".to_string(),
+        Edit::Jobs(jobs) => format!("Running {jobs} trials at a time"),
+        Edit::Pause => "Pausing batch (running trials come to their end)".to_string(),
+        Edit::Continue => "Continuing batch".to_string(),
+        Edit::Retry(trials) => {
+            let numbers: Vec<String> = trials.iter().map(|trial| (trial + 1).to_string()).collect();
+            let word = if numbers.len() == 1 { "trial" } else { "trials" };
+            format!("Running {word} {} again", numbers.join(", "))
+        }
+    }
+}
+
+/// A trial that somebody gave.
+pub fn enqueued(trial: u64, values: &FlagValues) -> String {
+    format!("Enqueued trial {} ({})", trial + 1, label::description(values))
+}
+
+/// A change that cannot be made.
+pub fn refused(why: &str) -> String {
+    let first = why.lines().next().unwrap_or_default();
+    format!("Ignoring a request: {first}")
 }
 
 /// A trial is about to start.

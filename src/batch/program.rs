@@ -1,6 +1,7 @@
 //! A program of the user's as optimizer: it writes one JSON map of flags a line to file descriptor 3 and may read
 //! one JSON result a line from file descriptor 4. Knows nothing of how trials are run.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -49,8 +50,8 @@ pub struct Program {
     questions: Option<Sender<Work>>,
     results: Option<Sender<String>>,
     objective: Objective,
-    /// Ids of the runs by trial number.
-    runs: Vec<String>,
+    /// Id of the first run of each trial that it proposed and has no result of yet.
+    runs: BTreeMap<u64, String>,
 }
 
 impl Program {
@@ -109,7 +110,7 @@ impl Program {
             questions: Some(questions),
             results: Some(results_to),
             objective: task.objective.clone(),
-            runs: Vec::new(),
+            runs: BTreeMap::new(),
         })
     }
 
@@ -128,15 +129,16 @@ impl Program {
         }
     }
 
-    /// Hands on results, in the order in which they come.
+    /// Hands on results, in the order in which they come: one for each trial that the program proposed.
     pub fn learn(&mut self, event: &Event) {
         match event {
-            Event::Proposed(proposed) => {
-                self.runs
-                    .resize(self.runs.len().max(proposed.trial as usize + 1), String::new());
-                self.runs[proposed.trial as usize].clone_from(&proposed.run);
+            Event::Proposed(proposed) if !proposed.by_hand => {
+                self.runs.insert(proposed.trial, proposed.run.clone());
             }
             Event::Ended(ended) => {
+                let Some(run) = self.runs.remove(&ended.trial) else {
+                    return;
+                };
                 let status = match ended.status {
                     Status::Completed => "completed",
                     Status::Error => "error",
@@ -146,7 +148,7 @@ impl Program {
                 };
                 let value = ended.objective.filter(|v| v.is_finite());
                 let line = json!({
-                    "run": self.runs.get(ended.trial as usize),
+                    "run": run,
                     "status": status,
                     "objective": value.map(|v| self.objective.signed(v)),
                 });

@@ -7,7 +7,7 @@ use gage_optimizers::{AskError, Proposal};
 
 use super::event::{Event, Header};
 use super::history::Searcher;
-use super::plan::PlanError;
+use super::plan::{Plan, PlanError, Proposes};
 use super::program::Program;
 use super::record::Record;
 use crate::flags::FlagValues;
@@ -48,9 +48,43 @@ pub enum Nothing {
 
 /// A source of proposals.
 pub enum Proposer {
-    Listed(Vec<FlagValues>),
+    Listed(Listed),
     Searching(Thread),
     Program(Program),
+}
+
+/// Trials that are known beforehand, one after another.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// How many were proposed.
+    next: usize,
+    /// Those after the planned ones, as far as they were needed.
+    beyond: Vec<FlagValues>,
+}
+
+impl Listed {
+    /// Notes a proposal.
+    pub fn learn(&mut self, event: &Event) {
+        if let Event::Proposed(proposed) = event {
+            self.next += usize::from(!proposed.by_hand);
+        }
+    }
+
+    /// The next trial of the plan's list.
+    pub fn next(&mut self, plan: &Plan) -> Option<FlagValues> {
+        let Proposes::Listed(listed) = &plan.proposes else {
+            return None;
+        };
+        if let Some(values) = listed.get(self.next) {
+            return Some(values.clone());
+        }
+        let index = self.next - listed.len();
+        if index >= self.beyond.len() {
+            // What is wrong with the list was found when it was planned.
+            self.beyond = plan.beyond(2 * index as u64 + 16).unwrap_or_default();
+        }
+        self.beyond.get(index).cloned()
+    }
 }
 
 /// A search on a thread.
@@ -78,9 +112,12 @@ impl Proposer {
     /// Tells what happened, before any later question.
     pub fn learn(&mut self, event: &Event) {
         match self {
-            Proposer::Listed(_) => {}
+            Proposer::Listed(listed) => listed.learn(event),
             Proposer::Searching(thread) => {
-                if matches!(event, Event::Prior(_) | Event::Proposed(_) | Event::Ended(_)) {
+                if matches!(
+                    event,
+                    Event::Prior(_) | Event::Proposed(_) | Event::Ended(_) | Event::Again { .. }
+                ) {
                     // A thread that has ended has said why.
                     let _ = thread.to.send(Work::Learn(event.clone()));
                 }
@@ -91,11 +128,22 @@ impl Proposer {
 
     /// Tells everything that happened before.
     pub fn catch_up(&mut self, events: &[Event]) {
-        if let Proposer::Program(program) = self {
-            let proposed = events.iter().filter(|event| matches!(event, Event::Proposed(_)));
-            program.skip(proposed.count() as u64);
-        }
         let mut record = Record::default();
+        if let Proposer::Program(program) = self {
+            let whole = Record::of(events);
+            program.skip(whole.own);
+            for event in events {
+                record.apply(event);
+                let event = record.settled(event.clone());
+                // It gets one result of each trial: the last.
+                let taken_back = matches!(&event, Event::Ended(ended)
+                    if whole.trial(ended.trial).is_none_or(|t| t.ended.as_ref() != Some(ended)));
+                if !taken_back {
+                    program.learn(&event);
+                }
+            }
+            return;
+        }
         for event in events {
             record.apply(event);
             self.learn(&record.settled(event.clone()));
@@ -103,10 +151,10 @@ impl Proposer {
     }
 
     /// Asks for a trial. `Some` is the answer; otherwise it comes as a message.
-    pub fn ask(&mut self, question: Question) -> Option<Answer> {
+    pub fn ask(&mut self, question: Question, plan: &Plan) -> Option<Answer> {
         match self {
-            Proposer::Listed(trials) => {
-                let values = trials.get(question.trial as usize).cloned();
+            Proposer::Listed(listed) => {
+                let values = listed.next(plan);
                 let none = || Nothing::Exhausted("there are no more trials in the list".into());
                 Some(Answer {
                     question,

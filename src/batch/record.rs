@@ -1,7 +1,7 @@
 //! What a journal adds up to: the study's header, its trials with their results, and the scheduler's state.
 //! The one place where events are folded; the driver, resuming, replaying and showing all read from here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gage_optimizers::{Observation, Outcome, Point, Space};
 
@@ -37,6 +37,10 @@ pub struct Record {
     pub resumed: bool,
     /// Why the optimizer had nothing more to propose.
     pub exhausted: Option<String>,
+    /// Requests that were carried out, by id.
+    pub requests: BTreeSet<String>,
+    /// Trials that came from the optimizer, those of a person not counted.
+    pub own: u64,
 }
 
 impl Record {
@@ -60,6 +64,8 @@ impl Record {
                 self.resumed = true;
             }
             Event::Exhausted { reason, .. } => self.exhausted = Some(reason.clone()),
+            Event::Edited(edited) => self.requests.extend(edited.request.clone()),
+            Event::Proposed(proposed) => self.requests.extend(proposed.request.clone()),
             _ => {}
         }
         let number = trial_of(event);
@@ -68,6 +74,9 @@ impl Record {
         if let Some(number) = number {
             let after = self.scheduler.state(number);
             self.note(number, event, before, after);
+        }
+        if matches!(event, Event::Resumed { .. } | Event::Edited(_)) {
+            self.take_back_ends();
         }
         actions
     }
@@ -119,10 +128,24 @@ impl Record {
         }
     }
 
+    /// What is to be run again has no end any more.
+    fn take_back_ends(&mut self) {
+        for (number, trial) in self.trials.iter_mut().enumerate() {
+            let Some(trial) = trial else { continue };
+            if !matches!(self.scheduler.state(number as u64), Some(State::Done(_)))
+                && let Some(ended) = trial.ended.take()
+            {
+                self.not_finite -= usize::from(ended.objective.is_some_and(|v| !v.is_finite()));
+            }
+        }
+    }
+
     fn propose(&mut self, number: u64, proposed: &Proposed) {
         if self.trials.len() <= number as usize {
             self.trials.resize(number as usize + 1, None);
         }
+        let known = self.trials[number as usize].is_some();
+        self.own += u64::from(!proposed.by_hand && !known);
         self.trials[number as usize].get_or_insert_with(|| TrialRecord {
             run: proposed.run.clone(),
             proposed: proposed.clone(),

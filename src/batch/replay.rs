@@ -4,6 +4,7 @@
 use super::event::{Event, Proposed};
 use super::history::{Searcher, numbers};
 use super::plan::{Plan, PlanError, Proposes};
+use super::proposer::Listed;
 use super::record::Record;
 use crate::flags::{FlagValues, encode};
 
@@ -40,11 +41,17 @@ pub fn replay(plan: &Plan, events: &[Event]) -> Result<Replayed, PlanError> {
     let mut again = Again {
         plan,
         searcher,
+        listed: Listed::default(),
         record: Record::default(),
         known: 0,
     };
     for event in events {
         let Event::Proposed(proposed) = event else { continue };
+        // One given by hand may stand before an earlier question's answer, which knew less.
+        if proposed.by_hand {
+            replayed.skipped += 1;
+            continue;
+        }
         again.learn(events, proposed.seen);
         let Some(computed) = again.propose(proposed) else {
             replayed.skipped += 1;
@@ -67,6 +74,7 @@ pub fn replay(plan: &Plan, events: &[Event]) -> Result<Replayed, PlanError> {
 struct Again<'a> {
     plan: &'a Plan,
     searcher: Option<Searcher>,
+    listed: Listed,
     record: Record,
     /// Events that the searcher knows.
     known: usize,
@@ -85,13 +93,11 @@ impl Again<'_> {
     }
 
     fn propose(&mut self, proposed: &Proposed) -> Option<String> {
-        if proposed.by_hand {
-            return None;
-        }
         match &self.plan.proposes {
-            Proposes::Listed(trials) => {
-                let values = trials.get(proposed.trial as usize);
-                Some(values.map_or_else(|| "nothing".into(), |values| said(values, None)))
+            Proposes::Listed(_) => {
+                let values = self.listed.next(self.plan);
+                self.listed.learn(&Event::Proposed(proposed.clone()));
+                Some(values.map_or_else(|| "nothing".into(), |values| said(&values, None)))
             }
             Proposes::Search { spec, constants } => {
                 let searcher = self.searcher.as_mut()?;

@@ -52,6 +52,12 @@ pub trait Report {
     /// The planned number of trials has changed.
     fn planned(&mut self, _planned: Option<u64>) {}
 
+    /// Another number of trials runs at a time from now on.
+    fn slots(&mut self, _slots: usize) {}
+
+    /// A trial that ended is run again.
+    fn again(&mut self, _trial: u64) {}
+
     /// Nothing more follows.
     fn closed(&mut self) {}
 }
@@ -102,6 +108,10 @@ fn write(err: bool, bytes: &[u8]) {
 impl Report for Plain {
     fn opened(&mut self, _planned: Option<u64>, _objective: Option<&Objective>, slots: usize) {
         self.whole_lines = slots > 1;
+    }
+
+    fn slots(&mut self, slots: usize) {
+        self.whole_lines |= slots > 1;
     }
 
     fn log(&mut self, level: Level, text: &str) {

@@ -86,7 +86,7 @@ pub fn serve(
 ) -> Result<Outcome, QueueError> {
     let (to, inbox) = channel();
     let wake = to.clone();
-    let _watch = Watch::start(stop, move || wake.send(Message::Asked).is_ok()).map_err(QueueError::Signals)?;
+    let _watch = Watch::start(stop, None, move |_| wake.send(Message::Asked).is_ok()).map_err(QueueError::Signals)?;
     let env: Vec<(String, String)> = options
         .gpus
         .iter()

@@ -1,6 +1,7 @@
 //! How a batch is going, in one line: done, running, failed, best so far, time left. Pure: told what happened and
 //! when, gives a text. Drawing it is `live.rs`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::number;
@@ -19,7 +20,8 @@ pub struct Tally {
     /// Name and direction of the objective, of a search.
     objective: Option<(String, Direction)>,
     done: u64,
-    failed: u64,
+    /// Their numbers.
+    failed: BTreeSet<u64>,
     running: u64,
     best: Option<(f64, u64)>,
     /// Trials that were already there when this gage began (a resumed batch): they say nothing about speed.
@@ -33,7 +35,7 @@ impl Tally {
             total,
             objective,
             done: 0,
-            failed: 0,
+            failed: BTreeSet::new(),
             running: 0,
             best: None,
             earlier: 0,
@@ -60,7 +62,9 @@ impl Tally {
     pub fn ended(&mut self, number: u64, value: Option<f64>, failed: bool) {
         self.running = self.running.saturating_sub(1);
         self.done += 1;
-        self.failed += u64::from(failed);
+        if failed {
+            self.failed.insert(number);
+        }
         let Some((_, direction)) = self.objective else { return };
         let Some(value) = value.filter(|v| !failed && v.is_finite()) else {
             return;
@@ -73,6 +77,13 @@ impl Tally {
         if better {
             self.best = Some((value, number));
         }
+    }
+
+    /// A trial that ended without a result is run again.
+    pub fn again(&mut self, number: u64) {
+        self.done = self.done.saturating_sub(1);
+        self.earlier = self.earlier.min(self.done);
+        self.failed.remove(&number);
     }
 
     /// Time left, from the pace since this gage began; `None` before the first trial ended.
@@ -91,8 +102,8 @@ impl Tally {
         if self.running > 0 {
             parts.push(format!("{} running", self.running));
         }
-        if self.failed > 0 {
-            parts.push(format!("{} failed", self.failed));
+        if !self.failed.is_empty() {
+            parts.push(format!("{} failed", self.failed.len()));
         }
         if let (Some((name, _)), Some((value, number))) = (&self.objective, self.best) {
             parts.push(format!("best {name} {} (trial {number})", number::short(value)));

@@ -36,6 +36,14 @@ impl Report for Quiet {
         self.0.planned(planned);
     }
 
+    fn slots(&mut self, slots: usize) {
+        self.0.slots(slots);
+    }
+
+    fn again(&mut self, trial: u64) {
+        self.0.again(trial);
+    }
+
     fn closed(&mut self) {
         self.0.closed();
     }

@@ -153,10 +153,13 @@ pub fn text(operation: &str, overview: &Overview, all: bool, screen: &Screen) ->
 fn turn(event: &Event) -> String {
     match event {
         Event::Resumed { pid, host } => format!("resumed by process {pid} on {host}"),
-        Event::Edited(Edit::Trials(count)) => format!("{count} trials planned"),
-        Event::Edited(Edit::Jobs(jobs)) => format!("{jobs} at a time"),
-        Event::Edited(Edit::Pause) => "paused".to_string(),
-        Event::Edited(Edit::Continue) => "continued".to_string(),
+        Event::Edited(edited) => match &edited.edit {
+            Edit::Trials(count) => format!("{count} trials planned"),
+            Edit::Jobs(jobs) => format!("{jobs} at a time"),
+            Edit::Pause => "paused".to_string(),
+            Edit::Continue => "continued".to_string(),
+            Edit::Retry(trials) => format!("to be run again: {}", numbers(trials)),
+        },
         Event::Stopping { signal } => format!("stopped (signal {signal})"),
         Event::Closed { reason: Reason::Done } => "came to its end".to_string(),
         Event::Closed {
@@ -172,6 +175,12 @@ fn turn(event: &Event) -> String {
         ),
         _ => String::new(),
     }
+}
+
+/// `trial 3`, `trials 3, 5`.
+fn numbers(trials: &[u64]) -> String {
+    let all: Vec<String> = trials.iter().map(|n| (n + 1).to_string()).collect();
+    format!("{} {}", if all.len() == 1 { "trial" } else { "trials" }, all.join(", "))
 }
 
 fn trials(overview: &Overview, all: bool, screen: &Screen) -> String {

@@ -146,6 +146,15 @@ impl Report for Terminal {
         self.show();
     }
 
+    fn slots(&mut self, slots: usize) {
+        self.side_by_side |= slots > 1;
+    }
+
+    fn again(&mut self, trial: u64) {
+        self.tally.again(trial + 1);
+        self.show();
+    }
+
     fn closed(&mut self) {
         let left: Vec<(u64, bool)> = self.begun.keys().copied().collect();
         for (trial, err) in left {

@@ -25,7 +25,7 @@ impl Driver<'_, '_> {
                     horizon,
                     seen: self.journal.lines(),
                 };
-                if let Some(answer) = self.proposer.ask(question) {
+                if let Some(answer) = self.proposer.ask(question, self.plan) {
                     self.answered(answer)?;
                 }
             }
@@ -93,6 +93,7 @@ impl Driver<'_, '_> {
             horizon,
             notes,
             by_hand: false,
+            request: None,
         };
         self.happen(Event::Proposed(proposed))
     }

@@ -18,6 +18,7 @@ impl Driver<'_, '_> {
                 self.hosted.output(stream, &bytes);
             }
             Message::Asked => self.asked(),
+            Message::Requests => self.requests_at = Instant::now(),
         }
         if self.looked.elapsed() > LOOK {
             self.look_after();

@@ -2,6 +2,7 @@
 //! appended to the journal, shown, and given to the scheduler, whose wishes are carried out here. Decides nothing.
 
 mod act;
+mod edits;
 mod hear;
 mod stop;
 
@@ -18,12 +19,13 @@ use super::journal::{self, Journal, JournalError};
 use super::narration;
 use super::plan::{Plan, PlanError, Proposes};
 use super::program::{Program, Said, Task};
-use super::proposer::{Answer, Proposer};
+use super::proposer::{Answer, Listed, Proposer};
 use super::record::Record;
 use super::report::{Level, Report};
+use super::request;
 use super::resume;
 use super::scheduler::{Action, State};
-use super::signals::Watch;
+use super::signals::{Watch, Why};
 use super::trials::{self, Fate, Making};
 use crate::executor::{self, Executor};
 use crate::run::lease::Held;
@@ -87,6 +89,8 @@ enum Message {
     Answer(Answer),
     /// The stop flag was raised.
     Asked,
+    /// Somebody asks for a change.
+    Requests,
 }
 
 /// A study being carried out.
@@ -124,6 +128,8 @@ struct Driver<'a, 'm> {
     /// Why the study cannot go on, for the exit code.
     failed: bool,
     looked: Instant,
+    /// When requests are looked for at the latest.
+    requests_at: Instant,
 }
 
 /// Carries out a new batch, to its end.
@@ -176,6 +182,7 @@ pub fn stage_again(plan: &Plan, making: &Making<'_>, batch: &Run, new_source: bo
     run::restart::prepare(batch, &trials::batch_spec(plan, making), making.batch_staging.as_ref())?;
     // Nobody else is to start it meanwhile.
     let lease = Held::claim(batch, false)?;
+    request::forget_all(batch);
     let renewed = trials::renew_proto(making, batch, new_source).map_err(DriveError::from);
     let renewed = renewed.and_then(|()| {
         Journal::begin_again(&batch.meta(journal::FILE), &[opened(plan, making)])
@@ -249,6 +256,7 @@ pub fn go_on(
         true => Hosted::begin(batch)?,
         false => Hosted::go_on(batch)?,
     };
+    request::forget_answers(batch);
     // Whoever holds the lease writes the journal, so it is only now that it stays what it is.
     let (mut journal, events) = Journal::open(&path).map_err(failed)?;
     let record = Record::of(&events);
@@ -299,7 +307,14 @@ impl<'a, 'm> Driver<'a, 'm> {
         let proposer = proposer(plan, making, batch, &to)?;
         let entry = executor::find("local").ok_or_else(|| DriveError::Executor("local".into()))?;
         let wake = to.clone();
-        let watch = Watch::start(stop, move || wake.send(Message::Asked).is_ok()).map_err(DriveError::Signals)?;
+        let wake = move |why| {
+            let message = match why {
+                Why::Stop => Message::Asked,
+                Why::Request => Message::Requests,
+            };
+            wake.send(message).is_ok()
+        };
+        let watch = Watch::start(stop, Some(&batch.meta("")), wake).map_err(DriveError::Signals)?;
         let executor = (entry.make)(executor::Setup {
             gage: making.gage.clone(),
             // When nobody listens any more, nothing is lost: the runs are the record.
@@ -330,13 +345,15 @@ impl<'a, 'm> Driver<'a, 'm> {
             finished: None,
             failed: false,
             looked: Instant::now(),
+            requests_at: Instant::now(),
         })
     }
 
     fn run(mut self) -> Result<Outcome, DriveError> {
         let objective = (!matches!(self.plan.proposes, Proposes::Listed(_))).then_some(&self.plan.objective);
         let planned = self.record.scheduler.planned().or(self.plan.planned);
-        self.report.opened(planned, objective, self.plan.spec.jobs.max(1));
+        let slots = self.record.scheduler.rules().slots;
+        self.report.opened(planned, objective, slots);
         let reason = self.until_finished();
         self.report.closed();
         if let Proposer::Program(program) = &mut self.proposer {
@@ -371,6 +388,12 @@ impl<'a, 'm> Driver<'a, 'm> {
         loop {
             while let Some(event) = self.events.pop_front() {
                 self.happen(event)?;
+            }
+            if self.finished.is_some() || self.requests_at <= Instant::now() {
+                self.take_requests()?;
+                if !self.events.is_empty() {
+                    continue;
+                }
             }
             if let Some(reason) = self.finished {
                 return Ok(reason);
@@ -426,6 +449,7 @@ impl<'a, 'm> Driver<'a, 'm> {
     /// Shows what happened.
     fn tell(&mut self, event: &Event) {
         match event {
+            Event::Proposed(proposed) if proposed.by_hand => self.tell_edit(event),
             Event::Proposed(proposed) => {
                 let not_finite = self.record.not_finite;
                 if not_finite > self.not_finite && matches!(self.proposer, Proposer::Searching(_)) {
@@ -447,7 +471,7 @@ impl<'a, 'm> Driver<'a, 'm> {
                 self.log(Level::Info, reason);
             }
             Event::Stopping { .. } => self.log(Level::Info, narration::STOPPING),
-            Event::Edited(_) => self.report.planned(self.record.scheduler.planned()),
+            Event::Edited(_) => self.tell_edit(event),
             _ => {}
         }
     }
@@ -537,7 +561,7 @@ impl<'a, 'm> Driver<'a, 'm> {
 /// The source of proposals that a plan asks for.
 fn proposer(plan: &Plan, making: &Making<'_>, batch: &Run, to: &SyncSender<Message>) -> Result<Proposer, DriveError> {
     Ok(match &plan.proposes {
-        Proposes::Listed(trials) => Proposer::Listed(trials.clone()),
+        Proposes::Listed(_) => Proposer::Listed(Listed::default()),
         Proposes::Search { .. } => {
             let to = to.clone();
             Proposer::search(&plan.header(), move |answer| drop(to.send(Message::Answer(answer))))?

@@ -1,6 +1,7 @@
 //! From what the user asked for to a study that can be carried out. Everything that can be wrong with a batch is
 //! found here, before any run is made. Makes nothing, asks nothing, starts nothing.
 
+mod beyond;
 mod error;
 mod header;
 #[cfg(test)]
@@ -137,15 +138,7 @@ pub fn plan(spec: &BatchSpec) -> Result<Plan, PlanError> {
         return Err(PlanError::TooManyTrials(count));
     }
     plan.proposes = Proposes::Search { spec: space, constants };
-    let mut optimizer = plan.build_optimizer().expect("the options are checked")?;
-    let trials = (0..count).map_while(|number| {
-        let proposal = optimizer.ask(&[], number).ok()?;
-        let Proposes::Search { spec, constants } = &plan.proposes else {
-            return None;
-        };
-        Some(plan.complete(&spec.values(&proposal.point), constants))
-    });
-    let trials: Vec<FlagValues> = trials.collect();
+    let trials = plan.sampled(0..count)?;
     plan.planned = Some(trials.len() as u64);
     plan.proposes = Proposes::Listed(trials);
     Ok(plan)
@@ -154,16 +147,7 @@ pub fn plan(spec: &BatchSpec) -> Result<Plan, PlanError> {
 fn grid_trials(spec: &BatchSpec, limit: Option<u64>) -> Result<Vec<FlagValues>, PlanError> {
     let rows: Vec<FlagValues> = spec.rows.iter().map(|row| row.values.clone()).collect();
     let grid = Grid::new(&rows, spec.seed)?;
-    let chosen = grid.chosen(limit)?;
-    Ok(chosen
-        .into_iter()
-        .map(|index| {
-            let mut values = grid.cell(index);
-            let row = &spec.rows[grid.row(index)];
-            check::add_choice_flags(&spec.opdef.flags, &row.user, &mut values);
-            values
-        })
-        .collect())
+    Ok(beyond::cells(spec, &grid, grid.chosen(limit)?))
 }
 
 /// Every option with its value as text.

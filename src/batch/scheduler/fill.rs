@@ -8,7 +8,7 @@ impl Scheduler {
     pub(super) fn horizon(&self, trial: u64) -> Option<u64> {
         self.rules
             .deterministic
-            .then(|| (trial + 1).saturating_sub(self.rules.slots as u64))
+            .then(|| (trial + 1).saturating_sub(self.lag as u64))
     }
 
     pub(super) fn may_ask(&self) -> bool {
@@ -21,20 +21,18 @@ impl Scheduler {
     pub(super) fn ask_next(&mut self, out: &mut Vec<Action>) {
         let trial = self.len();
         let horizon = self.horizon(trial);
-        self.trials.push(Trial {
-            state: State::Asked,
-            attempt: 0,
-        });
+        self.trials.push(Trial::asked());
         self.asked += 1;
         out.push(Action::Ask { trial, horizon });
     }
 
     /// Uses what is free.
     pub(super) fn fill(&mut self, out: &mut Vec<Action>) {
-        if self.finished {
+        if self.finished || self.at_rest {
             return;
         }
-        if self.mode == Mode::Going && self.unknown == 0 {
+        // A trial that is to be run again has to be pending to whoever is asked next.
+        if self.mode == Mode::Going && self.unknown == 0 && self.renewing == 0 {
             if self.rules.known {
                 while self.may_ask_known() {
                     self.ask_next(out);
@@ -84,8 +82,7 @@ impl Scheduler {
         }
         let reason = match self.mode {
             Mode::Ending(reason) => reason,
-            Mode::Paused => return,
-            Mode::Going => {
+            Mode::Going | Mode::Paused => {
                 let all = self.exhausted || self.rules.planned.is_some_and(|planned| self.len() >= planned);
                 if !all || self.prefix < self.len() {
                     return;

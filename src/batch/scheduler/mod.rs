@@ -52,6 +52,21 @@ pub enum State {
 struct Trial {
     state: State,
     attempt: u32,
+    /// Attempts that vanished.
+    losses: u32,
+    /// It was ended by the stop of the whole study, so that it is run again when the study is gone on with.
+    stopped_along: bool,
+}
+
+impl Trial {
+    fn asked() -> Trial {
+        Trial {
+            state: State::Asked,
+            attempt: 0,
+            losses: 0,
+            stopped_along: false,
+        }
+    }
 }
 
 /// How many trials stand where.
@@ -95,10 +110,15 @@ pub struct Scheduler {
     counts: Counts,
     asked: u64,
     unknown: u64,
+    renewing: u64,
+    /// Slots at the start: how far behind the results are that `deterministic` allows, whatever is edited.
+    lag: usize,
     /// All trials below this number are done.
     prefix: u64,
     exhausted: bool,
     finished: bool,
+    /// The last driver is done with it, and no other has taken over.
+    at_rest: bool,
     mode: Mode,
 }
 
@@ -119,9 +139,12 @@ impl Scheduler {
             counts: Counts::default(),
             asked: 0,
             unknown: 0,
+            renewing: 0,
+            lag: 1,
             prefix: 0,
             exhausted: false,
             finished: false,
+            at_rest: false,
             mode: Mode::Paused,
         }
     }
@@ -132,6 +155,7 @@ impl Scheduler {
         match event {
             Event::Opened(header) => {
                 self.rules = header.rules;
+                self.lag = header.rules.slots;
                 self.free = (0..self.rules.slots).collect();
                 self.mode = Mode::Going;
             }
@@ -154,6 +178,7 @@ impl Scheduler {
             Event::Again { trial, attempt, .. } => {
                 if self.state(*trial) == Some(State::Renewing) && *attempt == self.trials[*trial as usize].attempt + 1 {
                     self.trials[*trial as usize].attempt = *attempt;
+                    self.renewing -= 1;
                     self.make_ready(*trial);
                 }
             }
@@ -164,10 +189,11 @@ impl Scheduler {
                     self.make_ready(*trial);
                 }
             }
-            Event::Edited(edit) => self.edited(*edit),
+            Event::Edited(edited) => self.edited(&edited.edit, &mut out),
             Event::Stopping { .. } => self.stopping(&mut out),
             Event::Closed { .. } => {
                 self.finished = true;
+                self.at_rest = true;
                 return out;
             }
         }
@@ -197,6 +223,21 @@ impl Scheduler {
     /// True while nothing is to be started.
     pub fn is_paused(&self) -> bool {
         self.mode == Mode::Paused
+    }
+
+    /// True once nothing more is started, as the study was stopped or a trial failed.
+    pub fn is_ending(&self) -> bool {
+        matches!(self.mode, Mode::Ending(_))
+    }
+
+    /// True once there is nothing left to do, until something is asked for.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Slots at the start, which `deterministic` goes by whatever is edited.
+    pub fn lag(&self) -> usize {
+        self.lag
     }
 
     /// Number of trials proposed or asked for.

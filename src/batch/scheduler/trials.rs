@@ -6,10 +6,7 @@ use super::{Action, Mode, Scheduler, State, Trial};
 impl Scheduler {
     pub(super) fn proposed(&mut self, trial: u64, by_hand: bool) {
         if by_hand && trial == self.len() {
-            self.trials.push(Trial {
-                state: State::Asked,
-                attempt: 0,
-            });
+            self.trials.push(Trial::asked());
             self.asked += 1;
             self.rules.planned = self.rules.planned.map(|n| n + 1);
             self.finished = false;
@@ -61,19 +58,38 @@ impl Scheduler {
             }
             State::Asked | State::Renewing | State::Done(_) => return,
         }
+        let along = ended.status == Status::Terminated && self.mode == Mode::Ending(Reason::Stopped);
+        self.trials[ended.trial as usize].stopped_along = along;
         self.finish_trial(ended.trial, ended.status);
     }
 
-    pub(super) fn finish_trial(&mut self, trial: u64, status: Status) {
-        self.trials[trial as usize].state = State::Done(status);
-        let count = match status {
+    /// Takes back the end of a trial: it is to be run again.
+    pub(super) fn renew(&mut self, trial: u64, out: &mut Vec<Action>) {
+        let t = &mut self.trials[trial as usize];
+        let State::Done(status) = t.state else { return };
+        t.state = State::Renewing;
+        t.stopped_along = false;
+        t.losses = 0;
+        let attempt = t.attempt + 1;
+        *self.count(status) -= 1;
+        self.renewing += 1;
+        self.prefix = self.prefix.min(trial);
+        out.push(Action::Renew { trial, attempt });
+    }
+
+    fn count(&mut self, status: Status) -> &mut u64 {
+        match status {
             Status::Completed => &mut self.counts.completed,
             Status::Error => &mut self.counts.failed,
             Status::Terminated => &mut self.counts.terminated,
             Status::Skipped => &mut self.counts.skipped,
             Status::Staged => &mut self.counts.staged,
-        };
-        *count += 1;
+        }
+    }
+
+    pub(super) fn finish_trial(&mut self, trial: u64, status: Status) {
+        self.trials[trial as usize].state = State::Done(status);
+        *self.count(status) += 1;
         while matches!(self.state(self.prefix), Some(State::Done(_))) {
             self.prefix += 1;
         }
@@ -91,8 +107,11 @@ impl Scheduler {
             State::Unknown => self.unknown -= 1,
             _ => return,
         }
-        if attempt + 1 < self.rules.attempts {
-            self.trials[trial as usize].state = State::Renewing;
+        let t = &mut self.trials[trial as usize];
+        t.losses += 1;
+        if t.losses < self.rules.attempts {
+            t.state = State::Renewing;
+            self.renewing += 1;
             out.push(Action::Renew {
                 trial,
                 attempt: attempt + 1,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::event::{Edit, Reason};
+use super::super::event::{Edit, Reason, Status};
 use super::{Action, Mode, Scheduler, State};
 
 impl Scheduler {
@@ -10,9 +10,15 @@ impl Scheduler {
     pub(super) fn resumed(&mut self, out: &mut Vec<Action>) {
         self.mode = Mode::Going;
         self.finished = false;
+        self.at_rest = false;
         self.free = (0..self.rules.slots).collect();
         self.counts.live = 0;
         self.unknown = 0;
+        let along = (0..self.len()).filter(|n| self.trials[*n as usize].stopped_along);
+        for trial in along.collect::<Vec<u64>>() {
+            self.renew(trial, out);
+        }
+        out.clear();
         for (number, t) in self.trials.iter_mut().enumerate() {
             let trial = number as u64;
             match t.state {
@@ -48,14 +54,25 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn edited(&mut self, edit: Edit) {
+    pub(super) fn edited(&mut self, edit: &Edit, out: &mut Vec<Action>) {
         match edit {
             Edit::Trials(planned) => {
-                self.rules.planned = Some(planned.max(self.len()));
+                self.rules.planned = Some((*planned).max(self.len()));
                 self.finished = false;
             }
+            Edit::Retry(trials) => {
+                for trial in trials {
+                    if matches!(
+                        self.state(*trial),
+                        Some(State::Done(Status::Error | Status::Terminated))
+                    ) {
+                        self.renew(*trial, out);
+                        self.finished = false;
+                    }
+                }
+            }
             Edit::Jobs(slots) => {
-                let slots = slots.max(1);
+                let slots = (*slots).max(1);
                 self.free.retain(|slot| *slot < slots);
                 let used: BTreeSet<usize> = self
                     .trials

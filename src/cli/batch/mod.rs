@@ -1,6 +1,7 @@
 //! `gage batch`: batches looked at, gone on with, checked and changed while they run. One file for each of the
 //! larger commands; what a batch is and does is the library's.
 
+mod edit;
 mod list;
 mod replay;
 mod show;
@@ -26,6 +27,12 @@ enum BatchCommand {
     Show(show::BatchShowArgs),
     Resume(ResumeArgs),
     Replay(replay::ReplayArgs),
+    Set(edit::SetArgs),
+    AddTrials(edit::AddArgs),
+    Enqueue(edit::EnqueueArgs),
+    Retry(edit::RetryArgs),
+    Pause(edit::PauseArgs),
+    Continue(edit::ContinueArgs),
 }
 
 /// Go on with a batch that did not come to its end
@@ -51,13 +58,19 @@ pub fn run(args: BatchArgs, context: &Context) -> CommandResult {
     match args.command {
         BatchCommand::List(args) => list::run(args, context),
         BatchCommand::Show(args) => show::run(args, context),
-        BatchCommand::Resume(args) => run::run(args.as_run(), context),
+        BatchCommand::Resume(args) => run::run(args.into_run(), context),
         BatchCommand::Replay(args) => replay::run(args, context),
+        BatchCommand::Set(args) => edit::set(args, context),
+        BatchCommand::AddTrials(args) => edit::add_trials(args, context),
+        BatchCommand::Enqueue(args) => edit::enqueue(args, context),
+        BatchCommand::Retry(args) => edit::retry(args, context),
+        BatchCommand::Pause(args) => edit::pause(args, context),
+        BatchCommand::Continue(args) => edit::go_on(args, context),
     }
 }
 
 impl ResumeArgs {
-    fn as_run(self) -> RunArgs {
+    fn into_run(self) -> RunArgs {
         RunArgs {
             resume: Some(self.batch.unwrap_or_default()),
             keep_batch: self.keep_batch,

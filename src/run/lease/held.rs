@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// A lease held by this process, from before the run's process is started until it is finalized.
 pub struct Held {
-    file: File,
+    pub(super) file: File,
     path: PathBuf,
     lease: Lease,
     touched: Instant,

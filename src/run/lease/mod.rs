@@ -6,6 +6,7 @@ mod age;
 mod held;
 mod line;
 mod making;
+mod moment;
 mod watching;
 
 use std::fs::{self, File};
@@ -19,6 +20,7 @@ use super::{Run, meta};
 
 pub use age::file_time;
 pub use held::Held;
+pub use moment::Moment;
 pub use watching::Watching;
 
 /// How often a supervisor touches its lease.
