@@ -19,6 +19,7 @@ mod log;
 pub mod manifest;
 pub mod meta;
 pub mod output;
+mod pace;
 pub mod pidfile;
 pub mod process;
 mod pump;

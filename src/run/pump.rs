@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Child, ChildStderr, ChildStdout, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use super::clock;
 use super::lease::Held;
 use super::output::{Output, Stream};
+use super::pace::{Look, Pace};
 use super::recorder::Recorder;
 use super::stop::{Members, Step, Stopping, TIMEOUT};
 use super::stop_flag::{Asked, StopFlag};
@@ -89,14 +90,36 @@ impl Pump<'_> {
         let mut stopping: Option<Stopping> = None;
         let mut step_at: Option<Instant> = None;
         let mut cause = None;
+        let mut pace = Pace::default();
         loop {
             let now = Instant::now();
-            let ready = self.wait(now, &out, &err, watch.fd(gone.is_none()), gone, step_at, &watch)?;
-            if ready.out {
-                self.read(&mut out, Stream::Out, &mut buffer);
+            // After the end there is nobody to be disturbed.
+            let look = if gone.is_some() { Look::Wait } else { pace.look(now) };
+            let resting = pace.stream.filter(|_| matches!(look, Look::Rest(_)));
+            let pipes = Pipes {
+                out: out.as_ref().filter(|_| resting != Some(Stream::Out)).map(AsFd::as_fd),
+                err: err.as_ref().filter(|_| resting != Some(Stream::Err)).map(AsFd::as_fd),
+            };
+            let mut ready = self.wait(now, look, &pipes, watch.fd(gone.is_none()), gone, step_at, &watch)?;
+            // What was left alone came before what woke us.
+            match resting {
+                Some(Stream::Out) if ready.err => ready.out = is_readable(&out),
+                Some(Stream::Err) if ready.out => ready.err = is_readable(&err),
+                _ => {}
             }
-            if ready.err {
-                self.read(&mut err, Stream::Err, &mut buffer);
+            let mut order = [(ready.out, Stream::Out), (ready.err, Stream::Err)];
+            if resting == Some(Stream::Err) {
+                order.reverse();
+            }
+            for (_, stream) in order.into_iter().filter(|(ready, _)| *ready) {
+                let bytes = match stream {
+                    Stream::Out => self.read(&mut out, stream, &mut buffer),
+                    Stream::Err => self.read(&mut err, stream, &mut buffer),
+                };
+                pace.read(stream, bytes, Instant::now());
+            }
+            if look == Look::Glance && !ready.out && !ready.err {
+                pace.nothing(now);
             }
             if self.output.due_in(0).is_some() {
                 let problem = self.output.tick(clock::now_ms());
@@ -170,19 +193,14 @@ impl Pump<'_> {
     fn wait(
         &self,
         now: Instant,
-        out: &Option<ChildStdout>,
-        err: &Option<ChildStderr>,
+        look: Look,
+        pipes: &Pipes<'_>,
         ended: Option<BorrowedFd<'_>>,
         gone: Option<Instant>,
         step_at: Option<Instant>,
         watch: &Watch,
     ) -> io::Result<Ready> {
-        let places = [
-            out.as_ref().map(AsFd::as_fd),
-            err.as_ref().map(AsFd::as_fd),
-            ended,
-            self.stop.map(AsFd::as_fd),
-        ];
+        let places = [pipes.out, pipes.err, ended, self.stop.map(AsFd::as_fd)];
         let mut fds: Vec<PollFd<'_>> = places
             .iter()
             .flatten()
@@ -199,6 +217,11 @@ impl Pump<'_> {
             step_at.map(until),
             self.deadline.filter(|_| gone.is_none()).map(until),
             gone.map(|at| (at + self.grace).saturating_duration_since(now)),
+            match look {
+                Look::Wait => None,
+                Look::Glance => Some(Duration::ZERO),
+                Look::Rest(at) => Some(until(at)),
+            },
             (watch.pidfd.is_none() && gone.is_none()).then_some(Duration::from_millis(20)),
         ];
         for limit in limits.into_iter().flatten() {
@@ -219,9 +242,9 @@ impl Pump<'_> {
         })
     }
 
-    /// Reads once, so that neither stream starves the other. The end of a stream drops it.
-    fn read<R: Read>(&mut self, from: &mut Option<R>, stream: Stream, buffer: &mut [u8]) {
-        let Some(pipe) = from else { return };
+    /// Reads once, so that neither stream starves the other, and says how much. The end of a stream drops it.
+    fn read<R: Read>(&mut self, from: &mut Option<R>, stream: Stream, buffer: &mut [u8]) -> usize {
+        let Some(pipe) = from else { return 0 };
         match pipe.read(buffer) {
             Ok(0) => *from = None,
             Ok(n) => {
@@ -236,10 +259,12 @@ impl Pump<'_> {
                     let problem = recorder.push(stream, &buffer[..n], &mut |s| on(Event::Scalar(s)));
                     self.say_lost(problem);
                 }
+                return n;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => *from = None,
         }
+        0
     }
 
     fn say_lost(&mut self, problem: Option<String>) {
@@ -247,6 +272,20 @@ impl Pump<'_> {
             (self.on)(Event::Notice(Notice::OutputLost(&problem)));
         }
     }
+}
+
+/// The output that is waited for.
+struct Pipes<'a> {
+    out: Option<BorrowedFd<'a>>,
+    err: Option<BorrowedFd<'a>>,
+}
+
+/// True when reading would not wait.
+fn is_readable(pipe: &Option<impl AsFd>) -> bool {
+    pipe.as_ref().is_some_and(|pipe| {
+        let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+        matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..))
+    })
 }
 
 struct Ready {
