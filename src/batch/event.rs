@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::space::SpaceSpec;
 use crate::flags::FlagValues;
+use crate::run::{Exceeded, Limits};
 
 /// One thing that happened. Journals written by earlier versions must stay readable: add, never rename.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,6 +84,9 @@ pub struct Header {
     /// Trials are staged, and started by others.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stage_trials: bool,
+    /// What each trial may use.
+    #[serde(skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
     /// Number of trials and slots that the optimizer is told, which live edits do not change.
     pub rules: Rules,
 }
@@ -188,6 +192,9 @@ pub struct Ended {
     /// Why it could not run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub message: Option<String>,
+    /// The limit that it went beyond: a failure of its own kind, with `status` error.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exceeded: Option<Exceeded>,
 }
 
 /// What became of a trial.

@@ -360,6 +360,7 @@ mod tests {
                     objective,
                     seconds: Some(0.1),
                     message: Some(message),
+                    exceeded: None,
                 })
             }),
             objective.prop_map(|objective| Event::Prior(Prior {

@@ -5,6 +5,7 @@ use super::report::Level;
 use super::trials::Fate;
 use crate::executor::Stop;
 use crate::flags::{FlagValues, label};
+use crate::run::Exceeded;
 
 pub const STOPPING: &str = "Stopping batch (pending trials can be started as needed)";
 pub const TRIAL_FAILED: &str = "Stopping batch because a trial failed (pending trials can be started as needed)";
@@ -72,7 +73,11 @@ pub fn begin(id: &str, op: &str, values: &FlagValues, stage: bool) -> String {
 pub fn end(id: &str, ended: &Ended, problem: Option<&str>) -> Option<(Level, String)> {
     match ended.status {
         Status::Error => {
-            let message = ended.message.as_deref().or(problem);
+            let beyond = ended.exceeded.map(|limit| match limit {
+                Exceeded::Timeout => "it ran longer than its time limit",
+                Exceeded::Memory => "it used more memory than its limit",
+            });
+            let message = ended.message.as_deref().or(problem).or(beyond);
             let exit = ended.exit;
             Some((
                 Level::Error,

@@ -115,6 +115,7 @@ impl Record {
                         objective: None,
                         seconds: None,
                         message,
+                        exceeded: None,
                     },
                 );
             }

@@ -175,6 +175,7 @@ mod tests {
                     objective: Some((trial as f64 - 7.3).powi(2)),
                     seconds: Some(0.1 * trial as f64),
                     message: None,
+                    exceeded: None,
                 })
             };
             // It may come between the question and its answer.

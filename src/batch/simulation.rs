@@ -311,6 +311,7 @@ impl Life<'_> {
                 objective: None,
                 seconds: None,
                 message: None,
+                exceeded: None,
             }),
         })
     }

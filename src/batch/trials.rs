@@ -12,7 +12,7 @@ use super::journal::{self, Journal, JournalError};
 use super::objective::Objective;
 use super::plan::Plan;
 use crate::flags::FlagValues;
-use crate::run::{self, Run, RunError, RunSpec, Staging, meta, status};
+use crate::run::{self, Exceeded, Limits, Run, RunError, RunSpec, Staging, meta, status};
 
 /// Where the proto's source code is kept, below the batch run's meta directory.
 pub const SOURCE: &str = "proto/source";
@@ -35,6 +35,8 @@ pub struct Making<'a> {
     pub batch_staging: Option<Staging<'a>>,
     /// The run that is never started: the flags as given, lists and functions in.
     pub proto: RunSpec,
+    /// What each trial may use.
+    pub limits: Limits,
     /// Keep the batch run whatever becomes of it.
     pub keep_batch: bool,
 }
@@ -65,6 +67,7 @@ impl Making<'_> {
             spec.attrs.insert("random_seed".into(), json!(proposed.seed));
             spec.attrs.insert("batch".into(), json!(batch.id()));
             spec.attrs.insert("trial".into(), json!(proposed.trial + 1));
+            self.limits.write_to(&mut spec);
             run::create(&self.home, &spec)?;
         }
         // Only a convenience for people: without it nothing is lost.
@@ -132,6 +135,7 @@ fn result(run: &Run, trial: u64, attempt: u32, exit: i32, objective: &Objective)
         },
         seconds,
         message: None,
+        exceeded: Exceeded::of_exit(run, exit.into()),
     }
 }
 
@@ -145,6 +149,7 @@ pub fn failed(trial: u64, attempt: u32, exit: i32, message: String) -> Ended {
         objective: None,
         seconds: None,
         message: Some(message),
+        exceeded: None,
     }
 }
 
@@ -158,6 +163,7 @@ pub fn gone(trial: u64, attempt: u32, status: Status) -> Ended {
         objective: None,
         seconds: None,
         message: None,
+        exceeded: None,
     }
 }
 

@@ -29,6 +29,7 @@ mod open;
 mod operations;
 mod optimizers;
 mod purge;
+mod quantity;
 mod queue;
 mod restore;
 mod run;

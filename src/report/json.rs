@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::time;
 use crate::flags::FlagValues;
+use crate::run::Exceeded;
 use crate::scalars::TagSummary;
 use crate::store::RunRow;
 
@@ -31,6 +32,7 @@ struct RunJson<'a> {
     started: Time,
     stopped: Time,
     exit_status: Option<i64>,
+    exceeded: Option<&'static str>,
     label: Option<&'a str>,
     tags: &'a [String],
     marked: bool,
@@ -101,6 +103,7 @@ fn shape(row: &RunRow) -> RunJson<'_> {
         started: Time(row.started),
         stopped: Time(row.stopped),
         exit_status: row.exit,
+        exceeded: row.exceeded.map(Exceeded::as_str),
         label: row.label.as_deref(),
         tags: &row.tags,
         marked: row.marked,

@@ -76,11 +76,12 @@ fn cells(row: &RunRow, position: usize, form: Form, here: &Here) -> Vec<Cell> {
     ]
 }
 
-/// `completed`, `running (host1)`.
+/// `completed`, `running (host1)`, `error (timeout)`.
 pub fn status(row: &RunRow) -> String {
-    match &row.remote {
-        Some(remote) => format!("{} ({remote})", row.status),
-        None => row.status.to_string(),
+    match (&row.remote, row.exceeded) {
+        (Some(remote), _) => format!("{} ({remote})", row.status),
+        (None, Some(limit)) => format!("{} ({})", row.status, limit.as_str()),
+        (None, None) => row.status.to_string(),
     }
 }
 

@@ -140,6 +140,7 @@ pub(crate) fn run(
                 lease: None,
                 stop,
                 deadline: None,
+                limits: Default::default(),
                 stop_signal: nix::sys::signal::Signal::SIGTERM,
                 members: Members {
                     run_id: run.id().to_string(),

@@ -103,6 +103,7 @@ impl Hosted {
             status: Status::of_exit(code.into()),
             not_started: None,
             time_up: false,
+            exceeded: None,
             stopped,
             problems: self.session.end(code, &self.caller),
         }

@@ -10,7 +10,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use super::clock;
+use super::guard::Guard;
 use super::lease::Held;
+use super::limits::{Exceeded, Excess};
 use super::output::{Output, Stream};
 use super::pace::{Look, Pace};
 use super::recorder::Recorder;
@@ -29,6 +31,8 @@ pub(crate) struct Pump<'a> {
     pub stop: Option<&'a StopFlag>,
     /// When to stop it of our own accord.
     pub deadline: Option<Instant>,
+    /// What it may use, and what it has used.
+    pub limits: Guard,
     pub stop_signal: Signal,
     pub members: Members,
     pub recorder: Option<&'a mut Recorder>,
@@ -52,12 +56,14 @@ pub enum Event<'a> {
 }
 
 /// Something worth saying while a program runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Notice<'a> {
     /// Output cannot be recorded any more, and why.
     OutputLost(&'a str),
     /// The time given with `--stop-after` is over.
     TimeUp,
+    /// It went beyond one of the run's limits, and is stopped.
+    Exceeded(&'a Excess),
     /// The program was asked to stop.
     Stopping,
     /// Children of the program kept its output open; it was closed.
@@ -67,10 +73,11 @@ pub enum Notice<'a> {
 }
 
 /// Why a program was stopped by us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Cause {
     Asked,
     TimeUp,
+    Exceeded(Excess),
 }
 
 /// How a program ended.
@@ -136,15 +143,21 @@ impl Pump<'_> {
                 gone = Some(Instant::now());
             }
             let asked = self.stop.map_or(Asked::Nothing, StopFlag::asked);
-            let time_up = gone.is_none() && self.deadline.is_some_and(|at| Instant::now() >= at);
-            if stopping.is_none() && (asked > Asked::Nothing || time_up) {
-                cause = Some(if asked > Asked::Nothing {
-                    Cause::Asked
-                } else {
-                    Cause::TimeUp
-                });
-                (self.on)(Event::Notice(if time_up { Notice::TimeUp } else { Notice::Stopping }));
-                stopping = Some(Stopping::begin(self.members.clone(), self.stop_signal, TIMEOUT, true));
+            if stopping.is_none()
+                && let Some(why) = self.why_stop(asked, gone.is_none())
+            {
+                (self.on)(Event::Notice(match &why {
+                    Cause::Asked => Notice::Stopping,
+                    Cause::TimeUp => Notice::TimeUp,
+                    Cause::Exceeded(excess) => Notice::Exceeded(excess),
+                }));
+                let mut begun = Stopping::begin(self.members.clone(), self.stop_signal, TIMEOUT, true);
+                if matches!(&why, Cause::Exceeded(excess) if excess.limit == Exceeded::Memory) {
+                    // What it would do to end in good order may take the memory that is left.
+                    begun.kill();
+                }
+                cause = Some(why);
+                stopping = Some(begun);
                 step_at = Some(Instant::now());
             }
             if let Some(stop) = &mut stopping {
@@ -189,6 +202,20 @@ impl Pump<'_> {
         })
     }
 
+    /// Why a program is to be stopped now, if it is. One that has ended is stopped only when somebody asks.
+    fn why_stop(&mut self, asked: Asked, runs: bool) -> Option<Cause> {
+        if asked > Asked::Nothing {
+            return Some(Cause::Asked);
+        }
+        if !runs {
+            return None;
+        }
+        if self.deadline.is_some_and(|at| Instant::now() >= at) {
+            return Some(Cause::TimeUp);
+        }
+        self.limits.excess().map(Cause::Exceeded)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the places that can wake the loop, each once")]
     fn wait(
         &self,
@@ -216,6 +243,7 @@ impl Pump<'_> {
             self.recorder.as_ref().and_then(|r| r.due_in()),
             step_at.map(until),
             self.deadline.filter(|_| gone.is_none()).map(until),
+            self.limits.due().filter(|_| gone.is_none()).map(until),
             gone.map(|at| (at + self.grace).saturating_duration_since(now)),
             match look {
                 Look::Wait => None,

@@ -8,6 +8,7 @@ use super::environment::Caller;
 use super::error::During;
 use super::facts::Facts;
 use super::lease::Held;
+use super::limits::Exceeded;
 use super::log::Log;
 use super::output::Output;
 use super::recorder::Recorder;
@@ -152,7 +153,7 @@ fn make_way(run: &Run) -> Result<(), RunError> {
     if !run.meta("started").exists() {
         return Ok(());
     }
-    for name in ["proc/exit", "proc/lock", "stopped", "summary.json"] {
+    for name in ["proc/exit", "proc/lock", "stopped", "summary.json", Exceeded::FILE] {
         let path = run.meta(name);
         match fs::remove_file(&path) {
             Err(error) if !meta::is_missing(&error) => return Err(error).during("remove", &path),

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use super::compose::STEPS_PROGRAM;
 use super::environment::{self, Caller};
 use super::facts::Facts;
+use super::guard::Guard;
 use super::hook::{self, CannotStart};
+use super::limits::{Exceeded, Limits};
 use super::pump::{Cause, Event, Notice, OUTPUT_GRACE, Pump};
 use super::session::{Session, Start};
 use super::status::Status;
@@ -43,6 +45,8 @@ pub struct Exit {
     pub not_started: Option<String>,
     /// It was stopped because its time was up.
     pub time_up: bool,
+    /// It was stopped because it went beyond a limit.
+    pub exceeded: Option<Exceeded>,
     /// It was stopped because somebody asked for it.
     pub stopped: bool,
     /// What went wrong around the run without ending it.
@@ -89,10 +93,19 @@ pub fn supervise(run: &Run, how: &mut Supervise<'_>) -> Result<Exit, RunError> {
     };
     let time_up = cause == Some(Cause::TimeUp);
     let stopped = cause == Some(Cause::Asked) || (not_started.is_none() && session.lease.is_stopping());
-    let code = match stopped || time_up {
-        true => stopped_code(&session.facts, code, time_up),
-        false => code,
+    let exceeded = match cause {
+        Some(Cause::Exceeded(excess)) => Some(excess.limit),
+        _ => None,
     };
+    let code = match exceeded {
+        Some(limit) => limit.exit_code(),
+        None if stopped || time_up => stopped_code(&session.facts, code, time_up),
+        None => code,
+    };
+    // Before the exit code, so that nobody sees the one without the other.
+    if let Some(Err(error)) = exceeded.map(|limit| limit.record(run)) {
+        session.problems.push(error.to_string());
+    }
     let problems = session.end(code, &how.caller);
     if how.adopt {
         reap_orphans();
@@ -102,6 +115,7 @@ pub fn supervise(run: &Run, how: &mut Supervise<'_>) -> Result<Exit, RunError> {
         status: Status::of_exit(code.into()),
         not_started,
         time_up,
+        exceeded,
         stopped,
         problems,
     })
@@ -148,6 +162,11 @@ fn execute(session: &mut Session, how: &mut Supervise<'_>) -> Result<(i32, Optio
     let limit = how
         .stop_after
         .or_else(|| minutes.map(|m| Duration::from_secs_f64((m * 60.0).min(1e9))));
+    let limits = Limits::of(&run).unwrap_or_else(|problem| {
+        session.problems.push(problem);
+        Limits::default()
+    });
+    let adopter = how.adopt.then(|| std::process::id() as i32);
     let (log, on) = (&mut session.log, &mut *how.on);
     let mut notices = Vec::new();
     let pump = Pump {
@@ -155,12 +174,13 @@ fn execute(session: &mut Session, how: &mut Supervise<'_>) -> Result<(i32, Optio
         lease: Some(&mut session.lease),
         stop: how.stop,
         deadline: limit.map(|limit| began + limit),
+        limits: Guard::new(&limits, began, pid, adopter),
         stop_signal: stop::stop_signal(opdef.stop_signal.as_deref()),
         members: Members {
             run_id: run.id().to_string(),
             leader: pid,
             leader_started,
-            adopter: how.adopt.then(|| std::process::id() as i32),
+            adopter,
         },
         recorder: Some(&mut session.recorder),
         on: &mut |event| {
@@ -172,6 +192,7 @@ fn execute(session: &mut Session, how: &mut Supervise<'_>) -> Result<(i32, Optio
                         OUTPUT_GRACE.as_secs()
                     )),
                     Notice::TimeUp => log.line("Stopping run process: its time is up"),
+                    Notice::Exceeded(excess) => log.line(format_args!("Stopping run process: {excess}")),
                     Notice::Stopping => log.line("Stopping run process: asked to"),
                     Notice::Unkillable(left) => notices.push(format!("cannot kill processes {left:?}")),
                 }

@@ -81,6 +81,9 @@ fn execute(path: &Path, tell: Tell, stop: &StopFlag, out: &mut Out<impl Write>) 
                     let message = format!("cannot write the run's output: {reason}");
                     out.line(&json!({"event": "error", "run": id, "message": message}));
                 }
+                Event::Notice(Notice::Exceeded(excess)) => {
+                    out.line(&json!({"event": "error", "run": id, "message": excess.to_string()}));
+                }
                 _ => {}
             },
             stop: Some(stop),

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::flags::{FlagValues, Value};
 use crate::run::status::{self, Status};
 use crate::run::user::{self, Comment};
-use crate::run::{self, Run, meta};
+use crate::run::{self, Exceeded, Run, meta};
 use crate::scalars::columns::{Qualifier, ScalarCol};
 use crate::scalars::{self, TagSummary};
 
@@ -28,6 +28,8 @@ pub struct RunRow {
     pub stopped: Option<i64>,
     /// Negative: the signal that ended the run.
     pub exit: Option<i64>,
+    /// The limit that it went beyond, if it ended by that.
+    pub exceeded: Option<Exceeded>,
     pub label: Option<String>,
     pub tags: Vec<String>,
     pub marked: bool,
@@ -82,6 +84,7 @@ impl RunRow {
             started: time("started"),
             stopped: time("stopped"),
             exit,
+            exceeded: exit.and_then(|code| Exceeded::of_exit(run, code)),
             label: user.label,
             tags: user.tags,
             marked: user.marked,

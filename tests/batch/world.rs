@@ -129,6 +129,7 @@ impl World {
             },
             batch_staging: None,
             proto: run_spec(spec.rows[0].values.clone()),
+            limits: spec.limits,
             keep_batch: false,
         };
         if let Some(program) = &spec.program {

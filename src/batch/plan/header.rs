@@ -34,6 +34,7 @@ impl Plan {
             },
             keep_batch: false,
             stage_trials: self.spec.stage_trials,
+            limits: self.spec.limits,
             rules: Rules {
                 planned: self.planned,
                 slots: self.spec.jobs.max(1),
@@ -70,6 +71,7 @@ impl Plan {
             deterministic: header.rules.deterministic,
             fail_on_trial_error: header.rules.fail_on_trial_error,
             stage_trials: header.stage_trials,
+            limits: header.limits,
         })
     }
 }

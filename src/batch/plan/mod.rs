@@ -21,6 +21,7 @@ use super::objective::Objective;
 use super::space::SpaceSpec;
 use crate::flags::{FlagValues, Resolved, Value, check, encode, label};
 use crate::project::OpDef;
+use crate::run::Limits;
 
 /// Number of trials of a search that is not told how many.
 pub const DEFAULT_TRIALS: u64 = 20;
@@ -49,6 +50,8 @@ pub struct BatchSpec {
     pub fail_on_trial_error: bool,
     /// Trials are staged, not started.
     pub stage_trials: bool,
+    /// What each trial may use.
+    pub limits: Limits,
 }
 
 /// A batch that can be run.

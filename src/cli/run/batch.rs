@@ -11,7 +11,7 @@ use crate::launch::{self, Chosen, GRID, Prepared, Wish};
 use crate::project::{OpDef, Project};
 use crate::report::listing;
 use crate::run::compose::Naming;
-use crate::run::{Status, Template};
+use crate::run::{Limits, Status, Template};
 use crate::store::RunRow;
 
 pub fn run(
@@ -75,6 +75,7 @@ fn spec(args: &RunArgs, prepared: &Prepared, chosen: &Chosen, project: &Project)
         deterministic: args.deterministic,
         fail_on_trial_error: args.fail_on_trial_error,
         stage_trials: args.stage_trials,
+        limits: limits(args, Limits::default()),
     })
 }
 
@@ -137,6 +138,7 @@ pub fn restart(args: &RunArgs, row: &RunRow, context: &Context) -> CommandResult
     spec.fail_on_trial_error |= args.fail_on_trial_error;
     spec.deterministic |= args.deterministic;
     spec.stage_trials |= args.stage_trials;
+    spec.limits = limits(args, spec.limits);
     let same = batch::Plan::header(&old.plan).rows == batch::plan(&spec)?.header().rows;
     let rerun = matches!(row.status, Status::Pending | Status::Staged | Status::Error);
     if args.needed && same && !rerun {
@@ -152,4 +154,12 @@ pub fn restart(args: &RunArgs, row: &RunRow, context: &Context) -> CommandResult
 
 fn jobs(args: &RunArgs) -> usize {
     usize::try_from(args.jobs).unwrap_or(usize::MAX)
+}
+
+/// The limits given, else those of before.
+fn limits(args: &RunArgs, before: Limits) -> Limits {
+    Limits {
+        timeout: args.trial_timeout.or(before.timeout),
+        memory: args.trial_memory.or(before.memory),
+    }
 }

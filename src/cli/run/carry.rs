@@ -314,6 +314,7 @@ fn with_making(
         staging: staging(source),
         batch,
         batch_staging: program_source.as_ref().map(|(source, _)| staging(source)),
+        limits: plan.spec.limits,
         proto: recipe.proto(&plan.spec.rows[0].values),
         keep_batch,
     };

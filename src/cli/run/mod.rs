@@ -134,6 +134,12 @@ fn not_a_batch(args: &RunArgs) -> Result<(), Failure> {
     if args.max_trials.is_some() {
         eprint_line("WARNING: not a batch run - ignoring --max-trials");
     }
+    if args.trial_timeout.is_some() {
+        eprint_line("WARNING: not a batch run - ignoring --trial-timeout (use --stop-after for a single run)");
+    }
+    if args.trial_memory.is_some() {
+        eprint_line("WARNING: not a batch run - ignoring --trial-memory");
+    }
     for (given, what) in [
         (args.batch_label.is_some(), "label"),
         (!args.batch_tags.is_empty(), "tag"),

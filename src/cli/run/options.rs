@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 
 use crate::cli::Failure;
 use crate::cli::args::{at_least_one, number_from};
+use crate::cli::quantity;
 
 /// Run an operation, a script or a search over its flags
 ///
@@ -139,6 +140,12 @@ pub struct RunArgs {
     /// Make the trials ready without starting them
     #[arg(long, help_heading = "Search")]
     pub stage_trials: bool,
+    /// Stop a trial that runs longer than DUR, such as 90s, 10m or 1h30m; it counts as failed
+    #[arg(long, value_name = "DUR", value_parser = quantity::duration, help_heading = "Search")]
+    pub trial_timeout: Option<f64>,
+    /// Kill a trial that uses more memory than SIZE, such as 500M or 2G; it counts as failed
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size, help_heading = "Search")]
+    pub trial_memory: Option<u64>,
     /// Stop the batch when a trial fails
     #[arg(long, help_heading = "Search")]
     pub fail_on_trial_error: bool,

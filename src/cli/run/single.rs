@@ -205,6 +205,9 @@ fn say(notice: &Notice<'_>, pid: i32, minutes: Option<f64>) {
                 "INFO: [gage] Stopping process early (pid {pid}) - {elapsed:?} minute(s) elapsed"
             ));
         }
+        Notice::Exceeded(excess) => {
+            eprint_line(&format!("WARNING: [gage] Stopping process (pid {pid}): {excess}"));
+        }
         Notice::OutputLost(reason) => {
             eprint_line(&format!("WARNING: [gage] Output is no longer recorded: {reason}"));
         }

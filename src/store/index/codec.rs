@@ -7,9 +7,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use crate::flags::Value;
-use crate::run::Run;
 use crate::run::status::Status;
 use crate::run::user::Comment;
+use crate::run::{Exceeded, Run};
 use crate::scalars::TagSummary;
 use crate::scalars::found::Link;
 use crate::store::RunRow;
@@ -36,6 +36,7 @@ pub fn encode(entry: &Entry) -> Vec<u8> {
         started,
         stopped,
         exit,
+        exceeded,
         label,
         tags,
         marked,
@@ -64,6 +65,7 @@ pub fn encode(entry: &Entry) -> Vec<u8> {
     for number in [initialized, started, stopped, exit] {
         out.option(*number, Out::int);
     }
+    out.option(exceeded.map(Exceeded::as_str), Out::text);
     out.option(label.as_deref(), Out::text);
     out.list(tags, |out, tag| out.text(tag));
     out.bool(*marked);
@@ -121,6 +123,7 @@ pub fn decode(bytes: &[u8], home: &Path, id: &str) -> Option<Entry> {
         started: from.option(In::int)?,
         stopped: from.option(In::int)?,
         exit: from.option(In::int)?,
+        exceeded: from.option(In::text)?.as_deref().and_then(Exceeded::named),
         label: from.option(In::text)?,
         tags: from.list(In::text)?,
         marked: from.bool()?,
@@ -437,6 +440,7 @@ mod tests {
                 started: numbers.1,
                 stopped: None,
                 exit: Some(-15),
+                exceeded: numbers.1.map(|_| Exceeded::Memory),
                 label: Some(text.clone()),
                 tags: vec![text.clone(), "b".into()],
                 marked: true,

@@ -16,7 +16,7 @@ use std::path::Path;
 use super::Head;
 
 /// Changes whenever the format of a file or of the entries in it does.
-const MAGIC: &[u8; 8] = b"gageidx1";
+const MAGIC: &[u8; 8] = b"gageidx2";
 const HEADER: usize = 48;
 const RECORD: usize = 40;
 /// How much is read at once when an entry is asked for.
