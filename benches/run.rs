@@ -74,6 +74,7 @@ fn main() {
             source: &template,
             dependencies: &[],
             resolved: "",
+            unmet: None,
             caller: Caller::here(),
             stop: None,
         };

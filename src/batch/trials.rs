@@ -12,13 +12,24 @@ use super::journal::{self, Journal, JournalError};
 use super::objective::Objective;
 use super::plan::Plan;
 use crate::flags::FlagValues;
-use crate::run::{self, Exceeded, Limits, Run, RunError, RunSpec, Staging, meta, status};
+use crate::run::{self, Dependency, Exceeded, Limits, Run, RunError, RunSpec, Staging, meta, status};
 
 /// Where the proto's source code is kept, below the batch run's meta directory.
 pub const SOURCE: &str = "proto/source";
 
 /// Gives the run of a trial with these flags and this seed everything but its id.
 pub type Compose<'a> = Box<dyn FnMut(&FlagValues, u32) -> RunSpec + 'a>;
+
+/// Finds what a trial with these flags requires.
+pub type Resolve<'a> = Box<dyn FnMut(&FlagValues) -> Result<Required, String> + 'a>;
+
+/// What a trial requires, found.
+#[derive(Debug, Clone, Default)]
+pub struct Required {
+    pub dependencies: Vec<Dependency>,
+    /// Lines that tell of it, each with its end.
+    pub text: String,
+}
 
 /// What the runs of a batch are made from.
 pub struct Making<'a> {
@@ -27,6 +38,7 @@ pub struct Making<'a> {
     /// The `gage` program, to be started as a worker.
     pub gage: PathBuf,
     pub compose: Compose<'a>,
+    pub resolve: Resolve<'a>,
     /// What each trial is staged from.
     pub staging: Staging<'a>,
     /// The batch run. For a program that proposes, with its command.
@@ -75,8 +87,8 @@ impl Making<'_> {
         Ok(run)
     }
 
-    /// Stages a run, giving warnings for the user.
-    pub fn stage(&self, run: &Run) -> Result<Vec<String>, RunError> {
+    /// Stages the run of a trial with these flags, giving lines and warnings for the user.
+    pub fn stage(&mut self, run: &Run, values: &FlagValues) -> Result<(String, Vec<String>), RunError> {
         if run.dir().exists() {
             // Left by a driver that died while it staged the run. What cannot be removed will be in the way.
             let _ = std::fs::remove_dir_all(run.dir());
@@ -85,7 +97,21 @@ impl Making<'_> {
             }
             let _ = std::fs::remove_dir_all(run.meta("output"));
         }
-        run::stage(run, &self.staging)
+        let required = (self.resolve)(values);
+        let (required, unmet) = match required {
+            Ok(required) => (required, None),
+            Err(reason) => (Required::default(), Some(reason)),
+        };
+        let staging = Staging {
+            dependencies: &required.dependencies,
+            resolved: &required.text,
+            unmet: unmet.as_deref(),
+            source: self.staging.source,
+            caller: self.staging.caller.clone(),
+            stop: self.staging.stop,
+        };
+        let warnings = run::stage(run, &staging)?;
+        Ok((required.text, warnings))
     }
 }
 

@@ -7,6 +7,7 @@ mod commit;
 pub mod glob;
 mod needed;
 mod prepare;
+pub mod requires;
 mod single;
 mod source;
 pub mod steps;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 use thiserror::Error;
 
-use super::{SourceError, vcs_commit};
+use super::{SourceError, requires, vcs_commit};
 use crate::flags::{FlagValues, Resolved};
 use crate::project::OpDef;
 use crate::run::compose::{Naming, compose};
@@ -18,6 +18,8 @@ pub struct Single<'a> {
     pub op: &'a OpDef,
     pub flags: &'a Resolved,
     pub naming: Naming,
+    /// What its requirements came to.
+    pub requires: &'a requires::Resolved,
     pub seed: u32,
     /// Environment to add, such as `CUDA_VISIBLE_DEVICES`.
     pub env: BTreeMap<String, String>,
@@ -50,18 +52,23 @@ impl LaunchError {
 
 /// Makes and stages the run. Gives warnings for the user besides, without `WARNING: `.
 pub fn make(home: &Path, single: &Single<'_>, source: &Template) -> Result<(Run, Vec<String>), LaunchError> {
-    let (mut spec, mut warnings) = compose(single.op, &single.flags.values, &single.naming, &BTreeMap::new());
+    let (mut spec, mut warnings) = compose(single.op, &single.flags.values, &single.naming, &single.requires.runs);
     spec.env.extend(single.env.clone());
     spec.attrs
         .extend(attributes(single.op, &single.flags.user, single.seed, source));
     spec.attrs.extend(single.attrs.clone());
+    if !single.requires.record.is_null() {
+        spec.attrs
+            .insert(requires::DEPS.to_string(), single.requires.record.clone());
+    }
     spec.id.clone_from(&single.id);
     spec.dir.clone_from(&single.dir);
     let run = run::create(home, &spec)?;
     let staging = Staging {
         source,
-        dependencies: &[],
-        resolved: "",
+        dependencies: &single.requires.dependencies,
+        resolved: &single.requires.text,
+        unmet: None,
         caller: Caller::here(),
         stop: None,
     };

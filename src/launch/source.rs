@@ -22,7 +22,10 @@ pub fn template(op: &OpDef, runs_home: &Path) -> Result<(Template, Vec<String>),
         Some(root) => op.project_dir.join(root),
         None => op.project_dir.clone(),
     };
-    let selection = source::select(&root, &op.sourcecode, &[runs_home.to_path_buf()])?;
+    // What requirements put into the run is no source code besides.
+    let mut leave_out = super::requires::project_files(op);
+    leave_out.push(runs_home.to_path_buf());
+    let selection = source::select(&root, &op.sourcecode, &leave_out)?;
     let dest = op.sourcecode.dest.as_deref();
     let template = Template::read(&root, &selection.files, dest, &op.sourcecode.patterns)?;
     Ok((template, selection.warnings))

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use super::declared::{Declared, Dialect};
 use super::fields::Import;
-use super::{Command, FlagsDest, OpDef, Project, ProjectError, SourceCode, configured, imports, requires, steps};
+use super::{
+    Command, FlagsDest, OpDef, Project, ProjectError, SourceCode, configured, imports, requires, sources, steps,
+};
 
 /// Built-in modules that do nothing.
 const PASS: [&str; 2] = ["guild.pass", "gage.pass"];
@@ -31,6 +33,7 @@ pub(super) fn complete(declared: &Declared, project: &Project) -> Result<OpDef, 
         def.steps.clear();
     }
     steps::of(&def)?;
+    sources::of(&def)?;
     if !def.steps.is_empty() {
         // Each step has its own.
         def.sourcecode = SourceCode::nothing();

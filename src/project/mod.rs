@@ -18,6 +18,7 @@ mod schema;
 mod script;
 mod shell;
 pub mod source;
+pub mod sources;
 pub mod steps;
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,8 @@ pub enum RunError {
     OtherHost { id: String, host: String },
     #[error("cannot resolve dependency '{path}': {reason}")]
     Dependency { path: String, reason: String },
+    #[error("{0}")]
+    Unmet(String),
 }
 
 impl RunError {

@@ -52,7 +52,7 @@ pub use hosted::{Hosted, create_proto, stage_nothing};
 pub use limits::{Exceeded, Limits};
 pub use output::Stream;
 pub use pump::{Event, Notice};
-pub use stage::{Dependency, Staging, stage};
+pub use stage::{Content, Dependency, Staging, stage};
 pub use status::Status;
 pub use stop_flag::{Asked, StopFlag};
 pub use supervise::{Exit, Supervise, supervise};

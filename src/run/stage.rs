@@ -25,6 +25,8 @@ pub struct Staging<'a> {
     pub dependencies: &'a [Dependency],
     /// How they were resolved, for `output/30_dependencies`; whole lines.
     pub resolved: &'a str,
+    /// Why one of them could not be resolved: the run fails at that point.
+    pub unmet: Option<&'a str>,
     pub caller: Caller,
     /// Ends a hook that is running.
     pub stop: Option<&'a StopFlag>,
@@ -33,13 +35,22 @@ pub struct Staging<'a> {
 /// A file or directory that a run needs from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency {
-    pub from: PathBuf,
+    pub content: Content,
     /// Relative to the run directory.
     pub to: PathBuf,
-    /// A link instead of a copy.
-    pub link: bool,
     /// Replace what is there instead of keeping it.
     pub replace: bool,
+}
+
+/// What a dependency puts into the run directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A copy of a file, or of a directory with all in it.
+    Copy(PathBuf),
+    /// A link to a file or directory.
+    Link(PathBuf),
+    /// A file with this text.
+    Text(String),
 }
 
 /// A file of the run directory, as far as staging knows it.
@@ -151,6 +162,9 @@ impl Stage<'_> {
         self.log_configuration(&applied, log)?;
         self.log_source();
         self.hook(hook::RUNTIME, exec.stage_runtime.as_ref(), "", FileKind::Runtime, log)?;
+        if let Some(reason) = self.staging.unmet {
+            return Err(RunError::Unmet(reason.to_string()));
+        }
         let mut resolved = self.staging.resolved.to_string();
         self.dependencies(&mut resolved)?;
         self.hook(
@@ -331,7 +345,7 @@ impl Stage<'_> {
 
     fn dependencies(&mut self, resolved: &mut String) -> Result<(), RunError> {
         for dependency in self.staging.dependencies {
-            if let Some(warning) = dependency.resolve(&self.run.dir())? {
+            if let Some(warning) = dependency.resolve(self.run)? {
                 resolved.push_str(&format!("WARNING: {warning}\n"));
                 self.warnings.push(warning);
             }
@@ -372,7 +386,8 @@ impl Stage<'_> {
 
 impl Dependency {
     /// Puts it into the run directory. Gives a warning if something else is kept there.
-    fn resolve(&self, dir: &Path) -> Result<Option<String>, RunError> {
+    fn resolve(&self, run: &Run) -> Result<Option<String>, RunError> {
+        let dir = run.dir();
         let fail = |reason: String| RunError::Dependency {
             path: self.to.display().to_string(),
             reason,
@@ -384,7 +399,11 @@ impl Dependency {
         let to = dir.join(&self.to);
         if fs::symlink_metadata(&to).is_ok() {
             if !self.replace {
-                let what = if self.link { "link" } else { "copy" };
+                let what = if matches!(self.content, Content::Link(_)) {
+                    "link"
+                } else {
+                    "copy"
+                };
                 return Ok(Some(format!("{} already exists, skipping {what}", to.display())));
             }
             let removed = if to.is_dir() && !to.is_symlink() {
@@ -397,13 +416,29 @@ impl Dependency {
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent).during("make directory", parent)?;
         }
-        if self.link {
-            std::os::unix::fs::symlink(&self.from, &to).during("make link", &to)?;
-        } else {
-            copy(&self.from, &to)
-                .map_err(|e| fail(format!("{}: {}", self.from.display(), super::error::reason(&e))))?;
+        match &self.content {
+            Content::Link(from) => {
+                let target = self.beside(run, &dir, from);
+                std::os::unix::fs::symlink(target, &to).during("make link", &to)?;
+            }
+            Content::Copy(from) => {
+                copy(from, &to).map_err(|e| fail(format!("{}: {}", from.display(), super::error::reason(&e))))?;
+            }
+            Content::Text(text) => fs::write(&to, text).during("write", &to)?,
         }
         Ok(None)
+    }
+
+    /// What a link to `from` says: files of other runs are found beside this one, so that all may move together.
+    fn beside(&self, run: &Run, dir: &Path, from: &Path) -> PathBuf {
+        let Ok(below) = from.strip_prefix(run.home()) else {
+            return from.to_path_buf();
+        };
+        if dir.is_symlink() {
+            return from.to_path_buf();
+        }
+        let up = self.to.components().filter(|c| matches!(c, Component::Normal(_)));
+        up.map(|_| Path::new("..")).collect::<PathBuf>().join(below)
     }
 }
 

@@ -114,6 +114,7 @@ impl World {
             source: &source,
             dependencies: &[],
             resolved: "",
+            unmet: None,
             caller: Caller::here(),
             stop: None,
         };
@@ -121,6 +122,7 @@ impl World {
             home: self.home(),
             gage: env!("CARGO_BIN_EXE_gage").into(),
             compose: Box::new(|values, _seed| run_spec(values.clone())),
+            resolve: Box::new(|_| Ok(Default::default())),
             staging: staging(),
             batch: RunSpec {
                 op_name: Some(plan.batch_name()),

@@ -54,6 +54,7 @@ impl World {
             source: &Template::default(),
             dependencies: &[],
             resolved: "",
+            unmet: None,
             caller: Caller::here(),
             stop: None,
         };

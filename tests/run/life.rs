@@ -68,6 +68,7 @@ pub fn staging(template: &Template) -> Staging<'_> {
         source: template,
         dependencies: &[],
         resolved: "",
+        unmet: None,
         caller: Caller::here(),
         stop: None,
     }

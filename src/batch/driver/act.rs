@@ -14,7 +14,7 @@ use super::{DriveError, Driver, LAUNCH_PATIENCE, ORPHAN_PATIENCE};
 use crate::executor::Stop;
 use crate::flags::{FlagValues, Value, check};
 use crate::run::lease::Lease;
-use crate::run::{self, Run, RunError};
+use crate::run::{self, Run, RunError, Stream};
 
 impl Driver<'_, '_> {
     pub(super) fn act(&mut self, action: Action) -> Result<(), DriveError> {
@@ -163,8 +163,11 @@ impl Driver<'_, '_> {
         let text = narration::begin(&id, op, &proposed.values, self.plan.spec.stage_trials);
         self.log(Level::Info, &text);
         if !staged {
-            match self.making.stage(&run) {
-                Ok(warnings) => warnings.iter().for_each(|w| self.log(Level::Warning, w)),
+            match self.making.stage(&run, &proposed.values) {
+                Ok((text, warnings)) => {
+                    self.report.output(trial, Stream::Err, text.as_bytes());
+                    warnings.iter().for_each(|w| self.log(Level::Warning, w));
+                }
                 Err(error) => return Ok(failed(self.blame(error)?)),
             }
         }

@@ -1,12 +1,12 @@
 //! `--restart`, `--start` and `--proto`: from a run that exists instead of a project.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{RunArgs, batch, confirmed, detach, single};
+use super::{RunArgs, batch, confirmed, detach, needs, single};
 use crate::cli::filters::FilterArgs;
 use crate::cli::{CommandResult, Context, Failure, choose, print, steps};
 use crate::flags::{Assignments, FlagValues};
+use crate::launch::requires::{self, Around};
 use crate::launch::{self, Prepared, Wish};
 use crate::project::{OpDef, Project};
 use crate::run::compose::{self, compose};
@@ -30,6 +30,7 @@ pub fn restart(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
     let given = Assignments::parse(&args.words)?;
     let project_dir = op.project_dir.clone();
     steps::prepare(&mut op, &given, &project_dir)?;
+    requires::define_flags(&mut op)?;
     let has_steps = !op.steps.is_empty();
     let prepared = prepare(args, op, &given, &facts.flags, context)?;
     if prepared.optimizer.is_some() {
@@ -58,21 +59,35 @@ pub fn restart(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
         } else {
             None
         };
-        again(args, run, &prepared, source.as_ref())?;
+        let around = needs::around(args, home, context);
+        again(args, run, &prepared, &around, source.as_ref())?;
     }
     detach::or_here(detached, run, &prepared.op.name, row.status == Status::Staged, args)
 }
 
 /// Gives the run its new flags, name and, with `source`, files.
-fn again(args: &RunArgs, run: &Run, prepared: &Prepared, source: Option<&Template>) -> Result<(), Failure> {
+fn again(
+    args: &RunArgs,
+    run: &Run,
+    prepared: &Prepared,
+    around: &Around,
+    source: Option<&Template>,
+) -> Result<(), Failure> {
     let flags = &prepared.rows[0];
     let naming = single::naming(args);
-    let (mut spec, warnings) = compose(&prepared.op, &flags.values, &naming, &BTreeMap::new());
+    let required = match source {
+        Some(_) => Some(needs::found(&prepared.op, &flags.values, around)?),
+        None => None,
+    };
+    let runs = required
+        .as_ref()
+        .map_or_else(|| requires::recorded(run), |r| r.runs.clone());
+    let (mut spec, warnings) = compose(&prepared.op, &flags.values, &naming, &runs);
     single::warn(&warnings);
     if !renamed(args) {
         let template = run::meta::read_json(&run.meta(&format!("sys/{}.json", compose::LABEL_TEMPLATE)));
         let template = template.ok().flatten().and_then(|t| t.as_str().map(str::to_string));
-        let label = compose::label_again(&prepared.op, template.as_deref(), &flags.values, &BTreeMap::new());
+        let label = compose::label_again(&prepared.op, template.as_deref(), &flags.values, &runs);
         spec.label = Some(label).filter(|label| !label.is_empty());
     }
     spec.env.extend(single::environment(args));
@@ -88,10 +103,15 @@ fn again(args: &RunArgs, run: &Run, prepared: &Prepared, source: Option<&Templat
     if let Some(seed) = args.random_seed {
         spec.attrs.insert("random_seed".to_string(), seed.into());
     }
+    let required = required.unwrap_or_default();
+    if !required.record.is_null() {
+        spec.attrs.insert(requires::DEPS.to_string(), required.record.clone());
+    }
     let staging = source.map(|source| Staging {
         source,
-        dependencies: &[],
-        resolved: "",
+        dependencies: &required.dependencies,
+        resolved: &required.text,
+        unmet: None,
         caller: Caller::here(),
         stop: None,
     });
@@ -122,6 +142,9 @@ pub fn proto(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
             ..facts.opdef.clone()
         },
     };
+    let mut op = op;
+    requires::define_flags(&mut op)?;
+    steps::prepare(&mut op, &Assignments::parse(args.assignments())?, &project.dir)?;
     let given = Assignments::parse(args.assignments())?;
     let known = facts
         .flags
@@ -138,7 +161,9 @@ pub fn proto(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
     if !args.yes && !confirmed(&single::preview(&prepared, verb))? {
         return Ok(0);
     }
-    single::run(args, &prepared, home, Some(&source), context)
+    let around = needs::around(args, home, context);
+    needs::warn_of_missing(&prepared.op, &prepared.rows[0].values, &around)?;
+    single::run(args, &prepared, &around, Some(&source), context)
 }
 
 /// The flags of the earlier run with the new assignments over them, checked.

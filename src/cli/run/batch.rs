@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{RunArgs, carry, confirmed, single};
+use super::{RunArgs, carry, confirmed, needs, single};
 use crate::batch::{self, BatchSpec, Plan, preview, trials_table};
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print};
 use crate::flags::Assignments;
@@ -39,11 +39,14 @@ pub fn run(
     if args.needed && is_done(&plan, home, context)? {
         return Ok(0);
     }
+    let around = needs::around(args, home, context);
+    needs::warn_of_missing(&prepared.op, &prepared.rows[0].values, &around)?;
     let verb = if args.stage { "stage" } else { "run" };
     if !args.yes && !confirmed(&preview::text(&plan, verb))? {
         return Ok(0);
     }
-    carry::out(args, prepared, &plan, home, source, context)
+    needs::check_batch(&prepared.op, &prepared.rows[0].values, &around)?;
+    carry::out(args, prepared, &plan, around, source, context)
 }
 
 /// `--needed`: says which batches make this one unnecessary, if any do.

@@ -8,16 +8,17 @@ use std::time::Duration;
 use nix::libc::{SIGHUP, SIGINT, SIGTERM};
 use serde_json::{Value as Json, json};
 
-use super::{RunArgs, detach, single};
+use super::{RunArgs, detach, needs, single};
 use crate::batch::event::Reason;
 use crate::batch::objective::Objective;
 use crate::batch::report::{Level, Plain, Report};
 use crate::batch::resume::{self, Study};
-use crate::batch::trials::Making;
+use crate::batch::trials::{Making, Required};
 use crate::batch::{self, Outcome, Plan};
 use crate::cli::filters::FilterArgs;
 use crate::cli::{CommandResult, Context, choose, eprint_line};
 use crate::flags::{FlagValues, scalar};
+use crate::launch::requires::{self, Around};
 use crate::launch::{self, Prepared};
 use crate::project::OpDef;
 use crate::report::Screen;
@@ -35,21 +36,24 @@ struct Recipe {
     naming: Naming,
     env: BTreeMap<String, String>,
     attrs: BTreeMap<String, Json>,
+    /// Where the trials find what they require.
+    around: Around,
 }
 
 impl Recipe {
-    fn of_args(args: &RunArgs, plan: &Plan, source: &Template) -> Recipe {
+    fn of_args(args: &RunArgs, plan: &Plan, source: &Template, around: Around) -> Recipe {
         let op = plan.spec.opdef.clone();
         Recipe {
             naming: single::naming(args),
             env: single::environment(args),
             attrs: launch::attributes(&op, &plan.spec.rows[0].user, plan.spec.seed, source),
             op,
+            around,
         }
     }
 
     /// As an earlier batch recorded it.
-    fn of_batch(batch: &Run, op: OpDef) -> Recipe {
+    fn of_batch(batch: &Run, op: OpDef, mut around: Around) -> Recipe {
         let mut attrs = BTreeMap::new();
         for entry in std::fs::read_dir(batch.meta("proto/sys"))
             .into_iter()
@@ -65,8 +69,14 @@ impl Recipe {
         }
         let params = attrs.remove(RUN_PARAMS).unwrap_or_default();
         let text = |value: &Json| value.as_str().map(str::to_string);
+        around.force |= params["force-deps"].as_bool().unwrap_or_default();
+        let more = params["dependencies"].as_array().into_iter().flatten();
+        around.more.extend(more.filter_map(text));
+        // What was found at the beginning holds for all trials.
+        around.fixed = requires::chosen(&attrs.remove(requires::DEPS).unwrap_or_default());
         Recipe {
             op,
+            around,
             naming: Naming {
                 label: text(&params["label"]),
                 tags: params["tags"]
@@ -96,16 +106,35 @@ impl Recipe {
     }
 
     fn trial(&self, values: &FlagValues) -> RunSpec {
-        let (mut spec, _) = compose(&self.op, values, &self.naming, &BTreeMap::new());
+        // What cannot be found is told when the trial is staged.
+        let required = requires::resolve(&self.op, &needs::single_values(values), &self.around, &mut |_| {});
+        let required = required.unwrap_or_default();
+        let (mut spec, _) = compose(&self.op, values, &self.naming, &required.runs);
         spec.env.extend(self.env.clone());
         spec.attrs.extend(self.attrs.clone());
+        if !required.record.is_null() {
+            spec.attrs.insert(requires::DEPS.to_string(), required.record);
+        }
         spec
+    }
+
+    fn required(&self, values: &FlagValues) -> Result<Required, String> {
+        let found = requires::resolve(&self.op, values, &self.around, &mut |_| {});
+        let found = found.map_err(|unmet| unmet.to_string())?;
+        Ok(Required {
+            dependencies: found.dependencies,
+            text: found.text,
+        })
     }
 
     fn proto(&self, values: &FlagValues) -> RunSpec {
         let mut spec = self.trial(values);
         let Naming { label, tags, comment } = &self.naming;
-        let params = json!({"label": label, "tags": tags, "comment": comment, "env": self.env});
+        let more = &self.around.more;
+        let force = self.around.force;
+        let params = json!({
+            "label": label, "tags": tags, "comment": comment, "env": self.env, "dependencies": more, "force-deps": force
+        });
         spec.attrs.insert(RUN_PARAMS.to_string(), params);
         spec
     }
@@ -116,10 +145,12 @@ pub fn out(
     args: &RunArgs,
     prepared: &Prepared,
     plan: &Plan,
-    home: &Path,
+    around: Around,
     source: Option<&Template>,
     context: &Context,
 ) -> CommandResult {
+    let home = around.home.clone();
+    let home = home.as_path();
     let id = args.new_id()?;
     let detached = detach::wanted(args, id.as_deref(), context)?;
     let source = match source {
@@ -130,7 +161,7 @@ pub fn out(
             template
         }
     };
-    let recipe = Recipe::of_args(args, plan, &source);
+    let recipe = Recipe::of_args(args, plan, &source, around);
     let naming = Naming {
         label: args.batch_label.clone(),
         tags: args.batch_tags.clone(),
@@ -166,7 +197,8 @@ pub fn out(
 /// Carries out a batch that exists, with another plan.
 pub fn again(args: &RunArgs, plan: &Plan, old: Study, context: &Context) -> CommandResult {
     let detached = detach::wanted(args, Some(old.batch.id()), context)?;
-    let recipe = Recipe::of_batch(&old.batch, plan.spec.opdef.clone()).with_args(args);
+    let around = needs::around(args, old.batch.home(), context);
+    let recipe = Recipe::of_batch(&old.batch, plan.spec.opdef.clone(), around).with_args(args);
     let home = old.batch.home();
     let source = if args.force_sourcecode {
         launch::template(&plan.spec.opdef, home)?.0
@@ -229,7 +261,8 @@ pub fn unwatched(batch: &Run, keep_batch: bool, time: Option<Duration>, started:
 
 fn go_on(study: Study, keep_batch: bool, report: &mut dyn Report, stop: &StopFlag) -> CommandResult {
     let (plan, batch) = (&study.plan, &study.batch);
-    let recipe = Recipe::of_batch(batch, plan.spec.opdef.clone());
+    let around = needs::of_batch(batch, &plan.spec.opdef);
+    let recipe = Recipe::of_batch(batch, plan.spec.opdef.clone(), around);
     let own = batch_run(plan, Naming::default());
     with_making(
         plan,
@@ -304,6 +337,7 @@ fn with_making(
         source,
         dependencies: &[],
         resolved: "",
+        unmet: None,
         caller: Caller::here(),
         stop: Some(stop),
     };
@@ -311,6 +345,7 @@ fn with_making(
         home: home.to_path_buf(),
         gage: std::env::current_exe()?,
         compose: Box::new(|values, _seed| recipe.trial(values)),
+        resolve: Box::new(|values| recipe.required(values)),
         staging: staging(source),
         batch,
         batch_staging: program_source.as_ref().map(|(source, _)| staging(source)),

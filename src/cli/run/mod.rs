@@ -6,6 +6,7 @@ mod batch;
 pub mod carry;
 mod detach;
 mod look;
+mod needs;
 mod options;
 mod single;
 
@@ -15,7 +16,7 @@ use std::path::Path;
 
 use super::{CommandResult, Context, Failure, editor, eprint_line, steps};
 use crate::flags::{Assignments, FlagValues, Value, encode};
-use crate::launch::{self, Wish};
+use crate::launch::{self, Wish, requires};
 use crate::project::OpDef;
 use crate::report::prompt;
 use crate::scalars::patterns;
@@ -60,6 +61,7 @@ pub fn run(mut args: RunArgs, context: &Context) -> CommandResult {
         given = edit_flags(&op, &given)?;
     }
     steps::prepare(&mut op, &given, &project.dir)?;
+    requires::define_flags(&mut op)?;
     let wish = Wish {
         optimizer: args.optimizer.as_deref(),
         optimize: args.optimize,
@@ -75,14 +77,16 @@ pub fn run(mut args: RunArgs, context: &Context) -> CommandResult {
     if args.print_cmd || args.print_env {
         return look::command(&args, &prepared);
     }
-    if args.needed && single::is_done(&args, &prepared, &home, context)? {
+    let around = needs::around(&args, &home, context);
+    if args.needed && single::is_done(&args, &prepared, &around, context)? {
         return Ok(0);
     }
+    needs::warn_of_missing(&prepared.op, &prepared.rows[0].values, &around)?;
     let verb = if args.stage { "stage" } else { "run" };
     if !args.yes && !confirmed(&single::preview(&prepared, verb))? {
         return Ok(0);
     }
-    single::run(&args, &prepared, &home, None, context)
+    single::run(&args, &prepared, &around, None, context)
 }
 
 /// `--edit-comment` and `--edit-batch-comment`: comments that are written in an editor.

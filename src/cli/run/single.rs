@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 
 use nix::libc::{SIGHUP, SIGINT, SIGTERM};
 use serde_json::{Value as Json, json};
 
-use super::{RunArgs, detach};
+use super::{RunArgs, detach, needs};
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print};
 use crate::flags::{Resolved, encode};
+use crate::launch::requires::{self, Around};
 use crate::launch::{self, LaunchError, Prepared, Single};
 use crate::project::OpDef;
 use crate::report::listing;
@@ -44,10 +44,13 @@ pub fn environment(args: &RunArgs) -> BTreeMap<String, String> {
 }
 
 /// `--needed`: says which runs make this one unnecessary, if any do.
-pub fn is_done(args: &RunArgs, prepared: &Prepared, home: &Path, context: &Context) -> Result<bool, Failure> {
+pub fn is_done(args: &RunArgs, prepared: &Prepared, around: &Around, context: &Context) -> Result<bool, Failure> {
     let flags = &prepared.rows[0].values;
     let (spec, _) = compose(&prepared.op, flags, &Naming::default(), &BTreeMap::new());
-    let rows = launch::matching(home, &spec.opref(), flags)?;
+    let mut rows = launch::matching(&around.home, &spec.opref(), flags)?;
+    // With other runs to depend on it is another run.
+    let required = requires::runs_for(&prepared.op, flags, around);
+    rows.retain(|row| required.is_empty() || requires::recorded(&row.run) == required);
     let Some(newest) = rows.first() else {
         return Ok(false);
     };
@@ -65,15 +68,17 @@ pub fn is_done(args: &RunArgs, prepared: &Prepared, home: &Path, context: &Conte
 pub fn run(
     args: &RunArgs,
     prepared: &Prepared,
-    home: &Path,
+    around: &Around,
     source: Option<&Template>,
     context: &Context,
 ) -> CommandResult {
     let op = &prepared.op;
     let flags: &Resolved = &prepared.rows[0];
+    let home = around.home.as_path();
     let seed = launch::seed(args.random_seed).map_err(failure)?;
     let id = args.new_id()?;
     let detached = detach::wanted(args, id.as_deref(), context)?;
+    let required = needs::found(op, &flags.values, around)?;
     let own;
     let source = match source {
         Some(source) => source,
@@ -88,6 +93,7 @@ pub fn run(
         op,
         flags,
         naming: naming(args),
+        requires: &required,
         seed,
         env: environment(args),
         attrs: attributes(args, op),

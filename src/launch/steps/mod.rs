@@ -13,7 +13,7 @@ pub use checks::{CheckFailure, Checked, check};
 use crate::flags::{FlagDef, FlagValues, Value, encode, plain, reference};
 use crate::project::steps::Step;
 use crate::project::{OpDef, Project};
-use crate::run::{Run, id};
+use crate::run::{Run, id, meta};
 
 /// System attribute of a step's run: the steps run it belongs to.
 pub const STEPS_RUN: &str = "steps_run";
@@ -207,6 +207,12 @@ pub fn linked(steps_run: &Run, link: &str) -> Result<Option<Run>, PathBuf> {
     Ok(name
         .map(|id| Run::new(steps_run.home(), id))
         .filter(|run| run.meta("").is_dir()))
+}
+
+/// The steps run that a run is a step of.
+pub fn steps_run_of(run: &Run) -> Option<Run> {
+    let id = meta::read_json(&run.meta(&format!("sys/{STEPS_RUN}.json"))).ok()??;
+    id.as_str().map(|id| Run::new(run.home(), id))
 }
 
 /// Links a step to its run.

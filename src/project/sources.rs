@@ -1,0 +1,573 @@
+//! What an operation needs before it runs, understood: the sources of its `requires` and the entries of its
+//! `depends`. Says what is meant and what is wrong with it; finds no file and no run.
+
+use regex::Regex;
+use serde_json::{Map, Value as Json};
+
+use super::fields::SOURCE_KEYS;
+use super::{OpDef, ProjectError};
+use crate::flags::{Data, FlagValues, Value};
+
+/// One requirement: some sources under a name.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    pub name: String,
+    pub sources: Vec<Source>,
+}
+
+/// Where files come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// A file or directory of the project.
+    File(String),
+    Url(String),
+    /// A run of one of these operations.
+    Operation(Vec<String>),
+    /// A file of the project with flag values, and these, written into it.
+    Config {
+        path: String,
+        params: FlagValues,
+    },
+    /// Nothing but a Python module that can be imported.
+    Module(String),
+    /// Files of the project that match patterns, at the same paths.
+    ProjectFiles(Vec<String>),
+    /// Files of the newest run that an expression, or operation name, describes.
+    RunFiles {
+        select: String,
+        files: Vec<String>,
+    },
+    /// The summaries of all runs that an expression describes, as JSON lines in a file.
+    Summaries {
+        select: String,
+        file: String,
+    },
+}
+
+/// One source, with what is to become of its files.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub origin: Origin,
+    /// Its own name.
+    pub name: Option<String>,
+    /// Regular expressions; a path is taken if one matches at its beginning.
+    pub select: Vec<Regex>,
+    /// Of the paths that match, the one with the smallest (or largest) number in the group.
+    pub select_min: Option<Regex>,
+    pub select_max: Option<Regex>,
+    /// Pattern, and what it is replaced with (`${1}` for a group).
+    pub rename: Vec<(Regex, String)>,
+    /// Directory below the run directory.
+    pub target_path: Option<String>,
+    /// Link or copy, if it says.
+    pub link: Option<bool>,
+    pub preserve_path: bool,
+    pub unpack: bool,
+    pub sha256: Option<String>,
+    pub optional: bool,
+    pub warn_if_empty: bool,
+    pub fail_if_empty: bool,
+    pub flag_name: Option<String>,
+    pub replace_existing: bool,
+    pub always_resolve: bool,
+    /// What to do when it cannot be had.
+    pub help: Option<String>,
+}
+
+impl Source {
+    /// `operation:upstream`, `file:data.csv`; an address as it is.
+    pub fn uri(&self) -> String {
+        match &self.origin {
+            Origin::File(path) => format!("file:{path}"),
+            Origin::Url(url) => url.clone(),
+            Origin::Operation(names) => format!("operation:{}", names.join(",")),
+            Origin::Config { path, .. } => format!("config:{path}"),
+            Origin::Module(name) => format!("module:{name}"),
+            Origin::ProjectFiles(files) => format!("files:{}", files.join(",")),
+            Origin::RunFiles { select, .. } => format!("run-select:{select}"),
+            Origin::Summaries { select, .. } => format!("runs-select:{select}"),
+        }
+    }
+
+    /// An entry of `depends`, whose errors and lines are its own.
+    pub fn is_depends(&self) -> bool {
+        matches!(
+            self.origin,
+            Origin::ProjectFiles(_) | Origin::RunFiles { .. } | Origin::Summaries { .. }
+        )
+    }
+
+    fn plain(origin: Origin) -> Source {
+        Source {
+            origin,
+            name: None,
+            select: Vec::new(),
+            select_min: None,
+            select_max: None,
+            rename: Vec::new(),
+            target_path: None,
+            link: None,
+            preserve_path: false,
+            unpack: true,
+            sha256: None,
+            optional: false,
+            warn_if_empty: true,
+            fail_if_empty: false,
+            flag_name: None,
+            replace_existing: false,
+            always_resolve: false,
+            help: None,
+        }
+    }
+}
+
+/// Everything that an operation needs, in its order.
+pub fn of(op: &OpDef) -> Result<Vec<Resource>, ProjectError> {
+    let read = op.requires.iter().map(|required| resource(required, op));
+    let depends = op.depends.iter().map(depends);
+    read.chain(depends).map(|r| r.map_err(ProjectError::new)).collect()
+}
+
+/// What one `--dep` asks for: a path, an address, or `TYPE:VALUE`. Relative paths are taken from `cwd`.
+pub fn given(text: &str, cwd: &std::path::Path) -> Resource {
+    let source = match text.split_once(':') {
+        Some((kind, value)) if SOURCE_KEYS.contains(&kind) && kind != "config" => {
+            read_source(&serde_json::json!({kind: value}), &Map::new()).ok()
+        }
+        _ if text.contains("://") => Some(Source::plain(Origin::Url(text.to_string()))),
+        _ => None,
+    };
+    let source = source.unwrap_or_else(|| {
+        let path = cwd.join(text);
+        Source::plain(Origin::File(path.to_string_lossy().into_owned()))
+    });
+    let source = Source {
+        preserve_path: false,
+        ..source
+    };
+    Resource {
+        name: default_name(&source),
+        sources: vec![source],
+    }
+}
+
+fn resource(required: &Json, op: &OpDef) -> Result<Resource, String> {
+    let (name, inline) = match required {
+        Json::String(name) => (Some(name.as_str()), Map::new()),
+        Json::Object(map) => (map.get("resource").and_then(Json::as_str), map.clone()),
+        other => {
+            return Err(format!(
+                "invalid dependency value {}: expected a string or mapping",
+                Data::from(other)
+            ));
+        }
+    };
+    let Some(name) = name else {
+        return inline_resource(inline);
+    };
+    let none = Json::Null;
+    let defined = op.resources.get(name).unwrap_or(&none);
+    let (sources, mut attributes) = match defined {
+        Json::Array(_) => (Some(defined), Map::new()),
+        Json::Object(map) => (map.get("sources"), map.clone()),
+        _ => (None, Map::new()),
+    };
+    // What the operation says of the resource comes over what the resource says of itself.
+    attributes.extend(inline.clone());
+    let called = inline.get("name").and_then(Json::as_str).unwrap_or(name);
+    let mut sources = sources_of(sources, &attributes)?;
+    if name.contains(':')
+        && called == name
+        && let [only] = sources.as_mut_slice()
+        && only.uri() == name
+    {
+        // `file:data.csv` and `operation:prepare` are sources and no names.
+        return Ok(Resource {
+            name: default_name(only),
+            sources,
+        });
+    }
+    Ok(Resource {
+        name: called.to_string(),
+        sources,
+    })
+}
+
+fn inline_resource(map: Map<String, Json>) -> Result<Resource, String> {
+    let name = map.get("name").and_then(Json::as_str).map(str::to_string);
+    if map.contains_key("sources") {
+        let sources = sources_of(map.get("sources"), &map)?;
+        let name = name.or_else(|| sources.first().map(default_name)).unwrap_or_default();
+        return Ok(Resource { name, sources });
+    }
+    let source = read_source(&Json::Object(map), &Map::new())?;
+    Ok(Resource {
+        name: name.unwrap_or_else(|| default_name(&source)),
+        sources: vec![source],
+    })
+}
+
+/// An operation's name, else what the source is.
+fn default_name(source: &Source) -> String {
+    match &source.origin {
+        Origin::Operation(names) => names.join(","),
+        _ => source.uri(),
+    }
+}
+
+fn sources_of(sources: Option<&Json>, attributes: &Map<String, Json>) -> Result<Vec<Source>, String> {
+    let items = match sources {
+        None | Some(Json::Null) => &[],
+        Some(Json::Array(items)) => items.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+    };
+    items.iter().map(|item| read_source(item, attributes)).collect()
+}
+
+/// Reads a source; what it does not say itself is taken from its resource's `attributes`.
+fn read_source(json: &Json, attributes: &Map<String, Json>) -> Result<Source, String> {
+    let map = match json {
+        Json::String(text) if text.contains("://") => Map::from_iter([("url".to_string(), json.clone())]),
+        Json::String(text) => match text.split_once(':') {
+            Some((kind, value)) if SOURCE_KEYS.contains(&kind) => Map::from_iter([(kind.to_string(), value.into())]),
+            _ => Map::from_iter([("file".to_string(), json.clone())]),
+        },
+        Json::Object(map) => map.clone(),
+        _ => Map::new(),
+    };
+    let fail = |reason: &str| format!("invalid source {}: {reason}", Data::from(json));
+    let keys: Vec<&str> = SOURCE_KEYS.into_iter().filter(|key| map.contains_key(*key)).collect();
+    let (kind, value) = match keys[..] {
+        [] => {
+            let missing = format!("missing required attribute (one of {})", SOURCE_KEYS.join(", "));
+            return Err(fail(&missing));
+        }
+        [key] => (key, text(&map[key]).ok_or_else(|| fail(&format!("{key} is no text")))?),
+        _ => return Err(fail(&format!("conflicting attributes ({})", keys.join(", ")))),
+    };
+    if value.trim().is_empty() {
+        return Err(fail(&format!("{kind} is empty")));
+    }
+    let origin = match kind {
+        "file" => Origin::File(value),
+        "url" => Origin::Url(value),
+        "operation" => Origin::Operation(value.split(',').map(|name| name.trim().to_string()).collect()),
+        "module" => Origin::Module(value),
+        _ => Origin::Config {
+            path: value,
+            params: match map.get("params").map(Value::from_json) {
+                None | Some(Value::Null) => FlagValues::new(),
+                Some(Value::Map(params)) => params,
+                Some(_) => return Err(fail("params is no mapping")),
+            },
+        },
+    };
+    // `path`, `target-type` and the like may be said of the whole resource.
+    let get = |keys: &[&str]| {
+        let own = keys.iter().find_map(|key| map.get(*key));
+        let of_all = || keys.iter().find_map(|key| attributes.get(*key));
+        own.or_else(of_all).filter(|value| !value.is_null())
+    };
+    let only_own = |key: &str| map.get(key).filter(|value| !value.is_null());
+    let truth = |keys: &[&str], default: bool| match get(keys) {
+        None => Ok(default),
+        Some(Json::Bool(value)) => Ok(*value),
+        Some(other) => Err(fail(&format!(
+            "invalid {} value {}: expected yes or no",
+            keys[0],
+            Data::from(other)
+        ))),
+    };
+    let string = |value: Option<&Json>| value.and_then(text);
+    Ok(Source {
+        origin,
+        name: string(only_own("name")),
+        select: patterns(only_own("select")).map_err(|e| fail(&e))?,
+        select_min: pattern(only_own("select-min"), true).map_err(|e| fail(&e))?,
+        select_max: pattern(only_own("select-max"), true).map_err(|e| fail(&e))?,
+        rename: renames(only_own("rename")).map_err(|e| fail(&e))?,
+        target_path: string(get(&["target-path", "path"])),
+        link: match get(&["target-type"]).and_then(Json::as_str) {
+            Some("link") => Some(true),
+            Some("copy") => Some(false),
+            None if get(&["target-type"]).is_none() => None,
+            _ => {
+                let value = Data::from(&get(&["target-type"]).cloned().unwrap_or_default());
+                return Err(fail(&format!("invalid target-type {value}: expected 'link' or 'copy'")));
+            }
+        },
+        preserve_path: truth(&["preserve-path"], false)?,
+        unpack: truth(&["unpack", "default-unpack"], true)?,
+        sha256: string(only_own("sha256")).map(|digest| digest.to_lowercase()),
+        optional: truth(&["optional"], false)?,
+        warn_if_empty: truth(&["warn-if-empty"], true)?,
+        fail_if_empty: truth(&["fail-if-empty"], false)?,
+        flag_name: string(get(&["flag-name"])),
+        replace_existing: truth(&["replace-existing"], false)?,
+        always_resolve: truth(&["always-resolve"], false)?,
+        help: string(get(&["help"])),
+    })
+}
+
+/// An entry of `depends`.
+fn depends(json: &Json) -> Result<Resource, String> {
+    let fail = |reason: &str| format!("invalid dependency {}: {reason}", Data::from(json));
+    let get = |key: &str| json.get(key).and_then(Json::as_str).map(str::to_string);
+    let files = match json.get("files") {
+        Some(Json::Array(items)) => Some(items.iter().filter_map(text).collect::<Vec<_>>()),
+        Some(one) => text(one).map(|pattern| vec![pattern]),
+        None => None,
+    };
+    let kind = get("type");
+    let origin = match (kind.as_deref(), files, get("run-select"), get("runs-select")) {
+        (Some("runs-summary"), _, _, select) | (None, None, None, select @ Some(_)) => Origin::Summaries {
+            select: select.unwrap_or_default(),
+            file: get("summary-filename").unwrap_or_else(|| "runs.json".into()),
+        },
+        (Some("run-files") | None, files, Some(select), _) => Origin::RunFiles {
+            select,
+            files: files.unwrap_or_else(|| vec!["**".into()]),
+        },
+        (Some("project-files") | None, Some(files), None, _) => Origin::ProjectFiles(files),
+        (Some("project-files"), Some(files), _, _) => Origin::ProjectFiles(files),
+        (Some("run-files"), ..) => return Err(fail("missing run-select")),
+        (Some("project-files") | None, ..) => return Err(fail("missing files")),
+        (Some(other), ..) => {
+            return Err(fail(&format!(
+                "unknown type '{other}' (one of project-files, run-files, runs-summary)"
+            )));
+        }
+    };
+    let name = match &origin {
+        Origin::RunFiles { select, .. } => select.clone(),
+        other => Source::plain(other.clone()).uri(),
+    };
+    let source = Source {
+        link: json.get("link").and_then(Json::as_bool),
+        preserve_path: true,
+        unpack: false,
+        fail_if_empty: true,
+        ..Source::plain(origin)
+    };
+    Ok(Resource {
+        name,
+        sources: vec![source],
+    })
+}
+
+fn text(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn patterns(value: Option<&Json>) -> Result<Vec<Regex>, String> {
+    let items = match value {
+        None => return Ok(Vec::new()),
+        Some(Json::Array(items)) => items.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+    };
+    items
+        .iter()
+        .map(|item| pattern(Some(item), false).map(|p| p.expect("there is a value")))
+        .collect()
+}
+
+/// A regular expression that begins where the path does.
+fn pattern(value: Option<&Json>, numbered: bool) -> Result<Option<Regex>, String> {
+    let Some(value) = value else { return Ok(None) };
+    let given = text(value).ok_or_else(|| format!("{} is not a regular expression", Data::from(value)))?;
+    let regex = Regex::new(&format!("^(?:{given})")).map_err(|_| format!("'{given}' is not a regular expression"))?;
+    if numbered && regex.captures_len() != 2 {
+        return Err(format!("'{given}' needs one group, which holds a number"));
+    }
+    Ok(Some(regex))
+}
+
+/// `PATTERN SUB`, a map of both, or a list of these. `\1` in SUB is a group.
+fn renames(value: Option<&Json>) -> Result<Vec<(Regex, String)>, String> {
+    let items = match value {
+        None => return Ok(Vec::new()),
+        Some(Json::Array(items)) => items.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+    };
+    let one = |item: &Json| {
+        let invalid = || format!("invalid rename {}: expected 'PATTERN SUB'", Data::from(item));
+        let (pattern, sub) = match item {
+            Json::String(text) => {
+                // A backslash is a regular expression's here, unless quotes ask for a shell's reading.
+                let words = match text.contains(['\'', '"']) {
+                    true => shlex::split(text).ok_or_else(invalid)?,
+                    false => text.split_whitespace().map(str::to_string).collect(),
+                };
+                match words.as_slice() {
+                    [pattern, sub] => (pattern.clone(), sub.clone()),
+                    _ => return Err(invalid()),
+                }
+            }
+            Json::Object(map) => match (map.get("pattern"), map.get("repl").or_else(|| map.get("sub"))) {
+                (Some(Json::String(pattern)), Some(Json::String(sub))) => (pattern.clone(), sub.clone()),
+                _ => return Err(invalid()),
+            },
+            _ => return Err(invalid()),
+        };
+        let regex = Regex::new(&pattern).map_err(|_| format!("'{pattern}' is not a regular expression"))?;
+        Ok((regex, group_references(&sub)))
+    };
+    items.iter().map(one).collect()
+}
+
+/// `\1` and `\g<name>` as `${1}` and `${name}`.
+fn group_references(sub: &str) -> String {
+    let mut out = String::with_capacity(sub.len());
+    let mut rest = sub;
+    while let Some(c) = rest.chars().next() {
+        let after = &rest[c.len_utf8()..];
+        rest = after;
+        match (c, after.chars().next()) {
+            ('$', _) => out.push_str("$$"),
+            ('\\', Some(digit)) if digit.is_ascii_digit() => {
+                out.push_str(&format!("${{{digit}}}"));
+                rest = &after[1..];
+            }
+            ('\\', Some('g')) if after.starts_with("g<") && after.contains('>') => {
+                let end = after.find('>').unwrap_or(after.len());
+                out.push_str(&format!("${{{}}}", &after[2..end]));
+                rest = &after[end + 1..];
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn resources(requires: Json, resources: Json) -> Result<Vec<Resource>, String> {
+        let items = match requires {
+            Json::Array(items) => items,
+            one => vec![one],
+        };
+        let op = OpDef {
+            requires: items,
+            resources: resources.as_object().cloned().unwrap_or_default(),
+            ..OpDef::default()
+        };
+        of(&op).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_and_origins() {
+        let read = resources(
+            json!([{"operation": "a, b"}, {"file": "x", "name": "data"}, "more", "file:y", {"resource": "more", "name": "z"},
+                {"config": "c.yml", "params": {"k": 1}}, {"sources": ["q", "http://h/z.zip"], "path": "in"}]),
+            json!({"more": [{"module": "numpy"}], "file:y": {"sources": [{"file": "y"}]}}),
+        )
+        .unwrap();
+        let texts: Vec<String> = read
+            .iter()
+            .map(|r| {
+                format!(
+                    "{}={}",
+                    r.name,
+                    r.sources.iter().map(Source::uri).collect::<Vec<_>>().join("+")
+                )
+            })
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "a,b=operation:a,b",
+                "data=file:x",
+                "more=module:numpy",
+                "file:y=file:y",
+                "z=module:numpy",
+                "config:c.yml=config:c.yml",
+                "file:q=file:q+http://h/z.zip"
+            ]
+        );
+        assert_eq!(read[6].sources[1].target_path.as_deref(), Some("in"));
+    }
+
+    #[test]
+    fn what_is_to_become_of_files() {
+        let read = resources(
+            json!({"file": "d", "select": ["a.*", "b"], "select-max": "m-([0-9]+)", "rename": "(.+)\\.txt x-\\1",
+                "target-type": "link", "preserve-path": true, "unpack": false, "path": "p"}),
+            json!({}),
+        )
+        .unwrap();
+        let source = &read[0].sources[0];
+        assert!(source.select[0].is_match("abc") && !source.select[0].is_match("ba"));
+        assert_eq!(source.rename[0].0.replace("a.txt", source.rename[0].1.as_str()), "x-a");
+        assert_eq!(
+            (source.link, source.preserve_path, source.unpack),
+            (Some(true), true, false)
+        );
+        assert_eq!(group_references("a$b\\g<n>\\x"), "a$$b${n}\\x");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (source, error) in [
+            (json!({"file": "x", "url": "y"}), "conflicting attributes (file, url)"),
+            (json!({"file": ""}), "file is empty"),
+            (json!({"file": "x", "select": "("}), "'(' is not a regular expression"),
+            (
+                json!({"file": "x", "select-min": "a"}),
+                "'a' needs one group, which holds a number",
+            ),
+            (
+                json!({"file": "x", "rename": "a"}),
+                "invalid rename 'a': expected 'PATTERN SUB'",
+            ),
+            (
+                json!({"file": "x", "target-type": "z"}),
+                "invalid target-type 'z': expected 'link' or 'copy'",
+            ),
+            (
+                json!({"file": "x", "optional": 3}),
+                "invalid optional value 3: expected yes or no",
+            ),
+        ] {
+            let text = resources(json!([source.clone()]), json!({})).unwrap_err();
+            assert_eq!(text, format!("invalid source {}: {error}", Data::from(&source)));
+        }
+    }
+
+    #[test]
+    fn depends_has_three_kinds() {
+        let op = |depends: Json| OpDef {
+            depends: vec![depends],
+            ..OpDef::default()
+        };
+        let origin = |depends: Json| of(&op(depends)).map(|mut r| r.remove(0).sources.remove(0).origin);
+        assert_eq!(
+            origin(json!({"files": "*.csv"})).unwrap(),
+            Origin::ProjectFiles(vec!["*.csv".into()])
+        );
+        assert_eq!(
+            origin(json!({"run-select": "train", "files": ["m", "n"]})).unwrap(),
+            Origin::RunFiles {
+                select: "train".into(),
+                files: vec!["m".into(), "n".into()]
+            }
+        );
+        assert_eq!(
+            origin(json!({"type": "runs-summary", "runs-select": "a = 1"})).unwrap(),
+            Origin::Summaries {
+                select: "a = 1".into(),
+                file: "runs.json".into()
+            }
+        );
+        assert_eq!(
+            origin(json!({"type": "run-files"})).unwrap_err().to_string(),
+            "invalid dependency {'type': 'run-files'}: missing run-select"
+        );
+    }
+}
