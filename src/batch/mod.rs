@@ -6,6 +6,7 @@
 
 pub mod at_rest;
 pub mod dimensions;
+mod disk;
 pub mod driver;
 pub mod edits;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod needed;
 pub mod objective;
 pub mod overview;
 pub mod plan;
+mod power_cut;
 pub mod preview;
 mod prior;
 mod program;

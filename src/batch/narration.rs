@@ -9,6 +9,7 @@ use crate::run::Exceeded;
 
 pub const STOPPING: &str = "Stopping batch (pending trials can be started as needed)";
 pub const TRIAL_FAILED: &str = "Stopping batch because a trial failed (pending trials can be started as needed)";
+pub const SAVING: &str = "Waiting until all results are on the disk";
 pub const DELETED: &str = "its run was deleted";
 
 /// What an earlier driver has left.
@@ -96,6 +97,13 @@ pub fn end(id: &str, ended: &Ended, problem: Option<&str>) -> Option<(Level, Str
 /// Nobody runs it, and it has not said how it ended.
 pub fn lost(id: &str) -> String {
     format!("Trial {id} was lost with the process that ran it - it is run again")
+}
+
+/// The machine stopped before its end could be saved.
+pub fn doubted(id: &str) -> String {
+    format!(
+        "Trial {id} ended as the machine stopped, and not all of it may be on the disk - it is deleted and run again"
+    )
 }
 
 pub fn skipping(id: &str, status: &str) -> String {

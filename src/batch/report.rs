@@ -46,7 +46,10 @@ pub trait Report {
     /// The program that proposes printed something.
     fn said(&mut self, stream: Stream, bytes: &[u8]);
 
-    /// A trial ended. `value` is as the program said it.
+    /// The program of a trial runs no more, and prints nothing more.
+    fn over(&mut self, _trial: u64) {}
+
+    /// A trial is done, for good: its result is on the disk. `value` is as the program said it.
     fn ended(&mut self, _trial: u64, _value: Option<f64>, _failed: bool) {}
 
     /// The planned number of trials has changed.
@@ -137,7 +140,7 @@ impl Report for Plain {
         write(stream == Stream::Err, bytes);
     }
 
-    fn ended(&mut self, trial: u64, _value: Option<f64>, _failed: bool) {
+    fn over(&mut self, trial: u64) {
         self.flush(trial);
     }
 

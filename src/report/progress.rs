@@ -49,7 +49,6 @@ impl Tally {
 
     /// A trial that ended before this gage began.
     pub fn earlier(&mut self, number: u64, value: Option<f64>, failed: bool) {
-        self.running += 1;
         self.earlier += 1;
         self.ended(number, value, failed);
     }
@@ -58,9 +57,13 @@ impl Tally {
         self.running += 1;
     }
 
-    /// A trial ended, with the objective's value if it has one.
-    pub fn ended(&mut self, number: u64, value: Option<f64>, failed: bool) {
+    /// A trial runs no more.
+    pub fn over(&mut self) {
         self.running = self.running.saturating_sub(1);
+    }
+
+    /// A trial is done, with the objective's value if it has one.
+    pub fn ended(&mut self, number: u64, value: Option<f64>, failed: bool) {
         self.done += 1;
         if failed {
             self.failed.insert(number);
@@ -137,10 +140,14 @@ mod tests {
         tally.started();
         tally.started();
         assert_eq!(tally.line(Duration::from_secs(1)), "0/20 done, 2 running");
+        tally.over();
         tally.ended(1, Some(0.5), false);
+        tally.over();
         tally.ended(2, None, true);
         tally.started();
         tally.started();
+        tally.over();
+        tally.over();
         tally.ended(4, Some(0.25), false);
         tally.ended(3, Some(f64::NAN), false);
         assert_eq!(
@@ -159,6 +166,7 @@ mod tests {
             (4, f64::INFINITY, false),
         ] {
             tally.started();
+            tally.over();
             tally.ended(number, Some(value), failed);
         }
         assert_eq!(tally.line(Duration::ZERO), "4 done, 1 failed, best acc 0.7 (trial 3)");
@@ -172,6 +180,7 @@ mod tests {
         }
         assert_eq!(tally.left(Duration::from_secs(5)), None);
         tally.started();
+        tally.over();
         tally.ended(7, None, false);
         assert_eq!(tally.left(Duration::from_secs(5)), Some(Duration::from_secs(15)));
         assert_eq!(tally.line(Duration::from_secs(5)), "7/10 done, 15s left");

@@ -28,6 +28,10 @@ impl Report for Quiet {
 
     fn said(&mut self, _stream: Stream, _bytes: &[u8]) {}
 
+    fn over(&mut self, trial: u64) {
+        self.0.over(trial);
+    }
+
     fn ended(&mut self, trial: u64, value: Option<f64>, failed: bool) {
         self.0.ended(trial, value, failed);
     }

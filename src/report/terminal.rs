@@ -129,7 +129,7 @@ impl Report for Terminal {
         self.above(stream == Stream::Err, bytes);
     }
 
-    fn ended(&mut self, trial: u64, value: Option<f64>, failed: bool) {
+    fn over(&mut self, trial: u64) {
         for err in [false, true] {
             if self.begun.contains_key(&(trial, err)) {
                 let rest = self.lines(trial, err, b"", true);
@@ -137,6 +137,11 @@ impl Report for Terminal {
                 self.begun.remove(&(trial, err));
             }
         }
+        self.tally.over();
+        self.show();
+    }
+
+    fn ended(&mut self, trial: u64, value: Option<f64>, failed: bool) {
         self.tally.ended(trial + 1, value, failed);
         self.show();
     }

@@ -50,7 +50,10 @@ impl Driver<'_, '_> {
             }
             Action::Look { trial, attempt } => {
                 let id = self.record.trial(trial).map(|t| t.run.clone()).unwrap_or_default();
-                let event = self.found(&id, trial, attempt);
+                let event = match self.doubted(&id, trial, attempt)? {
+                    true => Some(Event::Lost { trial, attempt }),
+                    false => self.found(&id, trial, attempt),
+                };
                 self.events
                     .push_back(event.unwrap_or(Event::Waiting { trial, attempt }));
             }
@@ -151,6 +154,7 @@ impl Driver<'_, '_> {
             let exit = i32::from(error.exit_code());
             Some(Event::Ended(trials::failed(trial, attempt, exit, error.to_string())))
         };
+        self.clear_unstarted(&id, trial, attempt)?;
         let run = match self.making.make(&self.batch, &proposed, &id) {
             Ok(run) => run,
             Err(error) => return Ok(failed(self.blame(error)?)),
@@ -177,6 +181,30 @@ impl Driver<'_, '_> {
         self.flying.insert(id, (trial, attempt));
         self.hand_over(slot, &run)?;
         Ok(None)
+    }
+
+    /// After a power cut: deletes a run that ended shortly before, as it may not be whole and was never called done.
+    /// It can be restored.
+    fn doubted(&mut self, id: &str, trial: u64, attempt: u32) -> Result<bool, DriveError> {
+        let run = Run::new(&self.making.home, id);
+        let ended = matches!(self.fate(id, trial, attempt), Fate::Ended(_));
+        if !ended || !self.cut.is_some_and(|cut| cut.doubts(&run)) {
+            return Ok(false);
+        }
+        run::remove::delete(&run).map_err(|error| self.machine(error.to_string()))?;
+        self.log(Level::Warning, &narration::doubted(id));
+        Ok(true)
+    }
+
+    /// After a power cut: the files of a run that waits may be empty. It is made again.
+    fn clear_unstarted(&mut self, id: &str, trial: u64, attempt: u32) -> Result<(), DriveError> {
+        let run = Run::new(&self.making.home, id);
+        if self.cut.is_some() && run.meta("").exists() && matches!(self.fate(id, trial, attempt), Fate::Waiting { .. })
+        {
+            let removed = run::remove::delete_permanently(&run);
+            removed.map_err(|error| self.machine(error.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Gives a run to its worker. A machine that has no more processes or memory may have some in a moment.

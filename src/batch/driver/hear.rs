@@ -17,6 +17,7 @@ impl Driver<'_, '_> {
                 self.report.said(stream, &bytes);
                 self.hosted.output(stream, &bytes);
             }
+            Message::Disk(saved) => self.saved(&saved),
             Message::Asked => self.asked(),
             Message::Requests => self.requests_at = Instant::now(),
         }

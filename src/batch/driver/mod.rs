@@ -2,9 +2,11 @@
 //! appended to the journal, shown, and given to the scheduler, whose wishes are carried out here. Decides nothing.
 
 mod act;
+mod close;
 mod edits;
 mod hear;
 mod stop;
+mod tell;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -14,10 +16,11 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use self::stop::Stopping;
-use super::event::{Ended, Event, Header, Reason, Status};
+use super::disk::{Disk, Saved};
+use super::event::{Ended, Event, Header, Reason};
 use super::journal::{self, Journal, JournalError};
-use super::narration;
 use super::plan::{Plan, PlanError, Proposes};
+use super::power_cut::PowerCut;
 use super::program::{Program, Said, Task};
 use super::proposer::{Answer, Listed, Proposer};
 use super::record::Record;
@@ -26,10 +29,10 @@ use super::request;
 use super::resume;
 use super::scheduler::{Action, State};
 use super::signals::{Watch, Why};
-use super::trials::{self, Fate, Making};
+use super::trials::{self, Making};
 use crate::executor::{self, Executor};
 use crate::run::lease::Held;
-use crate::run::{self, Facts, Hosted, Run, RunError, StopFlag, Stream};
+use crate::run::{self, Facts, Hosted, Run, RunError, StopFlag};
 
 /// How long a trial may take to stop before it is killed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,6 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 /// The last pause before a worker that cannot be started is given up; half of what is waited for in all.
 const LAUNCH_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a disk may take before it is said what is waited for.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
 /// How often what nobody reports on is looked after.
 const LOOK: Duration = Duration::from_millis(250);
 /// Messages that may wait; beyond, whoever speaks waits.
@@ -87,6 +92,7 @@ enum Message {
     Executor(executor::Event),
     Program(Said),
     Answer(Answer),
+    Disk(Saved),
     /// The stop flag was raised.
     Asked,
     /// Somebody asks for a change.
@@ -106,6 +112,9 @@ struct Driver<'a, 'm> {
     proposer: Proposer,
     executor: Box<dyn Executor>,
     inbox: Receiver<Message>,
+    disk: Disk,
+    /// Ends that are not known to be on the disk, with the lines of the journal that they need there.
+    unsaved: VecDeque<(u64, Ended)>,
     /// Ends with the driver.
     _watch: Watch,
     /// What the beginning of the study asks for.
@@ -123,6 +132,10 @@ struct Driver<'a, 'm> {
     /// What went wrong around a run.
     problems: BTreeMap<String, String>,
     not_finite: usize,
+    told_unsaved: bool,
+    told_of_disk: bool,
+    /// The machine was started again since an earlier driver was at work.
+    cut: Option<PowerCut>,
     stopping: Option<Stopping>,
     finished: Option<Reason>,
     /// Why the study cannot go on, for the exit code.
@@ -237,6 +250,8 @@ fn begin<'a, 'm>(
         driver.wishes.extend(actions);
         driver.proposer.learn(&event);
     }
+    // The batch itself is to survive from its first trial on.
+    driver.disk.save(0);
     Ok(driver)
 }
 
@@ -250,6 +265,7 @@ pub fn go_on(
     batch: &Run,
 ) -> Result<Outcome, DriveError> {
     trials::stage_batch(batch, making)?;
+    let cut = PowerCut::of(batch);
     let path = batch.meta(journal::FILE);
     let failed = |error| DriveError::journal(error, batch);
     let hosted = match is_new(&journal::read(&path).map_err(failed)?) {
@@ -275,6 +291,7 @@ pub fn go_on(
     let mut driver = Driver::new(plan, making, report, stop, batch, hosted, journal, record)?;
     driver.proposer.catch_up(&events);
     driver.not_finite = driver.record.not_finite;
+    driver.cut = cut;
     driver.tell_earlier();
     for id in resume::given_up(&events) {
         driver.bury(&id);
@@ -315,6 +332,13 @@ impl<'a, 'm> Driver<'a, 'm> {
             wake.send(message).is_ok()
         };
         let watch = Watch::start(stop, Some(&batch.meta("")), wake).map_err(DriveError::Signals)?;
+        let saved = to.clone();
+        let disk = Disk::start(&making.home, move |result| drop(saved.send(Message::Disk(result))));
+        let disk = disk.map_err(|source| RunError::File {
+            doing: "read",
+            path: making.home.clone(),
+            source,
+        })?;
         let executor = (entry.make)(executor::Setup {
             gage: making.gage.clone(),
             // When nobody listens any more, nothing is lost: the runs are the record.
@@ -332,6 +356,8 @@ impl<'a, 'm> Driver<'a, 'm> {
             proposer,
             executor,
             inbox,
+            disk,
+            unsaved: VecDeque::new(),
             _watch: watch,
             wishes: Vec::new(),
             events: VecDeque::new(),
@@ -341,6 +367,9 @@ impl<'a, 'm> Driver<'a, 'm> {
             aside: Vec::new(),
             problems: BTreeMap::new(),
             not_finite: 0,
+            told_unsaved: false,
+            told_of_disk: false,
+            cut: None,
             stopping: None,
             finished: None,
             failed: false,
@@ -368,19 +397,6 @@ impl<'a, 'm> Driver<'a, 'm> {
         }
     }
 
-    /// Ends the batch run, as nothing more can be done here. Workers go on with the trials at hand.
-    fn give_up(mut self, error: &DriveError) {
-        for line in error.to_string().lines() {
-            let line = format!("ERROR: [gage] {line}\n");
-            self.hosted.output(Stream::Err, line.as_bytes());
-        }
-        drop(self.executor);
-        for thread in self.aside.drain(..) {
-            let _ = thread.join();
-        }
-        self.hosted.end(1);
-    }
-
     fn until_finished(&mut self) -> Result<Reason, DriveError> {
         for action in std::mem::take(&mut self.wishes) {
             self.act(action)?;
@@ -395,11 +411,13 @@ impl<'a, 'm> Driver<'a, 'm> {
                     continue;
                 }
             }
-            if let Some(reason) = self.finished {
+            let in_a_hurry = self.stopping.as_ref().is_some_and(|stopping| stopping.killed);
+            if let Some(reason) = self.finished.filter(|_| self.unsaved.is_empty() || in_a_hurry) {
                 return Ok(reason);
             }
             match self.inbox.recv_timeout(self.next_look()) {
                 Ok(message) => self.hear(message)?,
+                Err(_) if self.finished.is_some() => self.tell_of_disk(),
                 // Someone always holds the other end; a closed channel would mean that nothing can happen any more.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look_after(),
             }
@@ -408,7 +426,9 @@ impl<'a, 'm> Driver<'a, 'm> {
 
     /// Without anyone to look after, seldom: only the lease has to be kept fresh.
     fn next_look(&self) -> Duration {
-        if self.adopted.is_empty() && self.stopping.is_none() {
+        if self.finished.is_some() {
+            DISK_PATIENCE
+        } else if self.adopted.is_empty() && self.stopping.is_none() {
             Duration::from_secs(5)
         } else {
             LOOK.saturating_sub(self.looked.elapsed())
@@ -436,125 +456,6 @@ impl<'a, 'm> Driver<'a, 'm> {
             self.act(action)?;
         }
         Ok(())
-    }
-
-    fn log(&mut self, level: Level, text: &str) {
-        self.report.log(level, text);
-        for line in text.lines() {
-            let line = format!("{}: [gage] {line}\n", level.word());
-            self.hosted.output(Stream::Err, line.as_bytes());
-        }
-    }
-
-    /// Shows what happened.
-    fn tell(&mut self, event: &Event) {
-        match event {
-            Event::Proposed(proposed) if proposed.by_hand => self.tell_edit(event),
-            Event::Proposed(proposed) => {
-                let not_finite = self.record.not_finite;
-                if not_finite > self.not_finite && matches!(self.proposer, Proposer::Searching(_)) {
-                    self.not_finite = not_finite;
-                    self.log(Level::Warning, &narration::not_finite(not_finite));
-                }
-                for note in &proposed.notes {
-                    self.log(Level::Info, note);
-                }
-            }
-            Event::Started { trial, .. } => self.report.started(*trial),
-            Event::Ended(ended) => self.tell_end(ended),
-            Event::Lost { trial, .. } => {
-                if let Some(id) = self.record.trial(*trial).map(|t| t.run.clone()) {
-                    self.log(Level::Warning, &narration::lost(&id));
-                }
-            }
-            Event::Exhausted { reason, .. } if matches!(self.proposer, Proposer::Searching(_)) && !self.failed => {
-                self.log(Level::Info, reason);
-            }
-            Event::Stopping { .. } => self.log(Level::Info, narration::STOPPING),
-            Event::Edited(_) => self.tell_edit(event),
-            _ => {}
-        }
-    }
-
-    /// What an earlier driver has left.
-    fn tell_earlier(&mut self) {
-        let mut left = narration::Left::default();
-        for (number, trial) in self.record.trials() {
-            if let Some(ended) = &trial.ended {
-                left.finished += 1;
-                let value = ended.objective.map(|v| self.plan.objective.signed(v));
-                self.report.earlier(number, value, ended.status == Status::Error);
-            } else if matches!(
-                self.record.scheduler.state(number),
-                Some(State::Live { .. } | State::Unknown)
-            ) {
-                match self.fate(&trial.run, number, trial.attempt) {
-                    Fate::Running => left.adopted += 1,
-                    Fate::Ended(_) => left.finished += 1,
-                    Fate::Lost => left.lost += 1,
-                    Fate::Waiting { .. } | Fate::Missing => {}
-                }
-            }
-        }
-        let planned = self.record.scheduler.planned();
-        left.left = planned.map(|planned| planned.saturating_sub(left.finished + left.adopted + left.lost));
-        let text = narration::resuming(self.batch.id(), &left);
-        self.log(Level::Info, &text);
-    }
-
-    fn tell_end(&mut self, ended: &Ended) {
-        let value = ended.objective.map(|v| self.plan.objective.signed(v));
-        self.report.ended(ended.trial, value, ended.status == Status::Error);
-        let Some(id) = self.record.trial(ended.trial).map(|t| t.run.clone()) else {
-            return;
-        };
-        let problem = self.problems.remove(&id);
-        if let Some((level, text)) = narration::end(&id, ended, problem.as_deref()) {
-            self.log(level, &text);
-        }
-    }
-
-    fn close(mut self, reason: Reason) -> Result<Outcome, DriveError> {
-        let counts = self.record.scheduler.counts();
-        let exit = match reason {
-            Reason::Stopped => -self.stop.signal().unwrap_or(15),
-            Reason::TrialFailed => {
-                self.log(Level::Error, narration::TRIAL_FAILED);
-                1
-            }
-            Reason::Done if counts.completed + counts.skipped + counts.staged == 0 && counts.done() > 0 => {
-                self.log(Level::Error, &narration::all_failed(counts.done()));
-                1
-            }
-            Reason::Done => i32::from(self.failed),
-        };
-        if let Err(error) = self.journal.append(&Event::Closed { reason }) {
-            // What it would say can be seen from the other events.
-            self.log(Level::Warning, &error.to_string());
-        }
-        for thread in self.aside.drain(..) {
-            // What it could not stop is said by the run's status.
-            let _ = thread.join();
-        }
-        drop(self.executor);
-        let ended = self.hosted.end(exit);
-        for problem in &ended.problems {
-            self.report.log(Level::Warning, problem);
-        }
-        let mut deleted = false;
-        if ended.code == 0 && !self.making.keep_batch && !self.plan.keeps_batch() {
-            match run::remove::delete_permanently(&self.batch) {
-                Ok(()) => deleted = true,
-                Err(error) => self.report.log(Level::Warning, &error.to_string()),
-            }
-        }
-        let code = if exit < 0 { 128 - exit } else { exit };
-        Ok(Outcome {
-            reason,
-            exit: u8::try_from(code).unwrap_or(1),
-            batch: self.batch,
-            deleted,
-        })
     }
 }
 
