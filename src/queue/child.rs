@@ -1,5 +1,4 @@
-//! A staged run that starts other runs (a batch, a steps run), carried out by a `gage exec` of its own, which goes on
-//! if the queue dies. Its output is in the run.
+//! A staged batch, carried out by a `gage exec` of its own, which goes on if the queue dies. Its output is in its run.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
@@ -10,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::executor::Stop;
-use crate::run::{Facts, Run};
+use crate::run::Run;
 
 /// More than this of what it says of its failure is not passed on.
 const MOST: u64 = 4096;
@@ -20,9 +19,9 @@ pub(super) struct Exec {
     pid: i32,
 }
 
-/// True for a run that starts other runs.
-pub(super) fn starts_runs(run: &Run) -> bool {
-    run.meta("proto").is_dir() || Facts::read(run).is_ok_and(|facts| !facts.opdef.steps.is_empty())
+/// True for a run whose program is gage itself: a worker cannot carry it out.
+pub(super) fn is_needed(run: &Run) -> bool {
+    run.meta("proto").is_dir()
 }
 
 impl Exec {
@@ -35,8 +34,8 @@ impl Exec {
     ) -> io::Result<Exec> {
         // In a process group of its own: Ctrl-C on the terminal is for the queue to act on.
         let mut child = Command::new(gage)
-            .args(["run", "--start", run.id(), "--yes", "--quiet"])
-            .env("GAGE_RUNS", run.home())
+            .arg("exec")
+            .arg(run.dir())
             .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

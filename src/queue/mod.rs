@@ -3,6 +3,7 @@
 //! only what to try next. Never makes a run.
 
 mod child;
+mod operation;
 mod serve;
 mod staged;
 
@@ -11,10 +12,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::project::OpDef;
-use crate::run::{RunError, RunSpec, system_attrs};
+use crate::run::RunError;
 use crate::store::Filter;
 
+pub use operation::{OF_RUN, operation, spec};
 pub use serve::{Outcome, serve};
 
 /// The operation's name, in lists of runs.
@@ -50,29 +51,4 @@ pub enum QueueError {
     Home { home: PathBuf, source: std::io::Error },
     #[error("cannot watch for signals: {0}")]
     Signals(std::io::Error),
-}
-
-/// The run that a queue itself is: told to stop, it has done its work.
-pub fn spec(options: &Options) -> RunSpec {
-    use crate::flags::Value;
-    let gpus = options.gpus.clone().map_or(Value::Null, Value::Text);
-    let flags = [
-        ("gpus", gpus),
-        ("jobs", Value::Int(i64::try_from(options.jobs).unwrap_or(i64::MAX))),
-        ("poll-interval", Value::Float(options.interval.as_secs_f64())),
-        ("run-once", Value::Bool(options.once)),
-        ("wait-for-running", Value::Bool(options.wait_for_running)),
-    ];
-    RunSpec {
-        opdef: OpDef {
-            name: NAME.into(),
-            stoppable: true,
-            delete_on_success: true,
-            ..OpDef::default()
-        },
-        namespace: Some("gage".into()),
-        flags: flags.map(|(name, value)| (name.to_string(), value)).into(),
-        attrs: system_attrs(),
-        ..RunSpec::default()
-    }
 }

@@ -54,7 +54,9 @@ struct Queue<'a> {
     options: &'a Options,
     report: &'a mut dyn Report,
     stop: &'a StopFlag,
-    hosted: &'a mut Hosted,
+    /// The queue's own run, where it is not the program of one.
+    hosted: Option<&'a mut Hosted>,
+    own: &'a str,
     workers: Local,
     env: Vec<(String, String)>,
     to: Sender<Message>,
@@ -76,13 +78,14 @@ struct Queue<'a> {
     empty: bool,
 }
 
-/// Serves a runs home until it is told to stop or, with `once`, until nothing staged is left. `hosted` is the run
-/// that the queue is.
+/// Serves a runs home until it is told to stop or, with `once`, until nothing staged is left. `own` is the id of the run
+/// that the queue is; `hosted`, where this process executes it.
 pub fn serve(
     options: &Options,
     report: &mut dyn Report,
     stop: &StopFlag,
-    hosted: &mut Hosted,
+    own: &str,
+    hosted: Option<&mut Hosted>,
 ) -> Result<Outcome, QueueError> {
     let (to, inbox) = channel();
     let wake = to.clone();
@@ -101,6 +104,7 @@ pub fn serve(
         report,
         stop,
         hosted,
+        own,
         workers: Local::new(options.gage.clone(), listener).with_env(env.clone()),
         env,
         to,
@@ -146,16 +150,19 @@ impl Queue<'_> {
                 Ok(message) => self.hear(message),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
-            self.hosted.tick();
+            if let Some(hosted) = &mut self.hosted {
+                hosted.tick();
+            }
         }
     }
 
     /// A log line, on the terminal and in the queue's own output.
     fn log(&mut self, level: Level, text: &str) {
         self.report.log(level, text);
+        let Some(hosted) = &mut self.hosted else { return };
         for line in text.lines() {
             let line = format!("{}: [gage] {line}\n", level.word());
-            self.hosted.output(Stream::Err, line.as_bytes());
+            hosted.output(Stream::Err, line.as_bytes());
         }
     }
 
@@ -177,7 +184,7 @@ impl Queue<'_> {
     }
 
     fn is_mine(&self, id: &str) -> bool {
-        id == self.hosted.run().id() || self.flying.iter().flatten().any(|f| f.run.id() == id)
+        id == self.own || self.flying.iter().flatten().any(|f| f.run.id() == id)
     }
 
     /// Gives free slots what waits, after looking for more if it is time.
@@ -259,7 +266,7 @@ impl Queue<'_> {
         }
         let number = self.tried;
         self.tried += 1;
-        let exec = if child::starts_runs(&run) {
+        let exec = if child::is_needed(&run) {
             let to = self.to.clone();
             let ended = move |said| drop(to.send(Message::Exec(slot, said)));
             match Exec::start(&self.options.gage, &run, &self.env, ended) {

@@ -119,7 +119,7 @@ fn is_old(run: &Run, file_time: SystemTime) -> bool {
 
 /// The batch or steps run that made a run, if one did.
 fn maker(row: &RunRow) -> Option<String> {
-    ["batch", "steps"].iter().find_map(|name| {
+    ["batch", "steps_run"].iter().find_map(|name| {
         let made = meta::read_json(&row.run.meta(&format!("sys/{name}.json")));
         made.ok().flatten()?.as_str().map(str::to_string)
     })

@@ -139,6 +139,45 @@ fn what_is_staged_while_it_waits_is_started() {
 }
 
 #[test]
+fn a_staged_steps_run_runs_its_steps() {
+    let world = World::new();
+    let file = "all:\n  steps: [one, one x=2]\none:\n  exec: echo x=${x}\n  flags: {x: 1}\n";
+    std::fs::write(world.project().join("gage.yaml"), file).unwrap();
+    let (code, text) = world.run(&["run", "all", "-y", "--stage"]);
+    assert_eq!(code, Some(0), "{text}");
+    let (code, text) = world.run(&["queue", "--once"]);
+    assert_eq!(code, Some(0), "{text}");
+    let (_, list) = world.run(&["runs", "-s"]);
+    assert_eq!(list.matches("completed").count(), 3, "{text}{list}");
+    assert_eq!(text.matches("Starting staged run").count(), 1, "{text}");
+}
+
+#[test]
+fn the_operation_queue_does_the_same() {
+    let world = World::new();
+    let runs: Vec<Run> = (0..3).map(|_| world.staged("echo hello")).collect();
+    let (code, text) = world.run(&["run", "queue", "run-once=yes", "jobs=2", "-y"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(text.matches("hello\n").count(), 3, "{text}");
+    assert!(
+        text.contains("('queue' is configured for deletion on success)"),
+        "{text}"
+    );
+    world.assert_once(&runs);
+    let (code, text) = world.run(&["run", "queue", "-y", "--background", "poll-interval=0.1"]);
+    assert_eq!(code, Some(0), "{text}");
+    let late = world.staged("true");
+    until("the late run", || status::of(&late) == Status::Completed);
+    let (code, text) = world.run(&["stop", "-y", "--operation", "queue"]);
+    assert_eq!(code, Some(0), "{text}");
+    until("its end", || !world.run(&["runs", "-s"]).1.contains("queue"));
+    let (_, help) = world.run(&["run", "queue", "--help-op"]);
+    assert!(help.contains("poll-interval"), "{help}");
+    let (code, text) = world.run(&["run", "queue", "jobs=0", "-y"]);
+    assert_eq!(code, Some(1), "{text}");
+}
+
+#[test]
 fn bad_input_is_refused() {
     let world = World::new();
     for (words, text) in [

@@ -18,6 +18,7 @@ use super::{CommandResult, Context, Failure, editor, eprint_line, steps};
 use crate::flags::{Assignments, FlagValues, Value, encode};
 use crate::launch::{self, Wish, requires};
 use crate::project::OpDef;
+use crate::queue;
 use crate::report::prompt;
 use crate::scalars::patterns;
 
@@ -47,7 +48,10 @@ pub fn run(mut args: RunArgs, context: &Context) -> CommandResult {
         return again::proto(&args, word, context);
     }
     let project = context.project()?;
-    let mut op = project.operation(args.operation())?;
+    let mut op = match project.operation(args.operation()) {
+        Err(_) if args.operation() == Some(queue::NAME) => queue::operation(&std::env::current_exe()?),
+        found => found?,
+    };
     if args.help_op || args.help_model {
         return look::help(&args, &op, &project);
     }
