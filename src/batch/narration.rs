@@ -1,5 +1,7 @@
 //! What the log of a batch says. Only the texts; when they are said is the driver's.
 
+use std::time::Duration;
+
 use super::event::{Edit, Ended, Status};
 use super::report::Level;
 use super::trials::Fate;
@@ -11,6 +13,12 @@ pub const STOPPING: &str = "Stopping batch (pending trials can be started as nee
 pub const TRIAL_FAILED: &str = "Stopping batch because a trial failed (pending trials can be started as needed)";
 pub const SAVING: &str = "Waiting until all results are on the disk";
 pub const DELETED: &str = "its run was deleted";
+
+/// The time given with `--stop-after` is over.
+pub fn time_up(time: Duration) -> String {
+    let (pid, minutes) = (std::process::id(), time.as_secs_f64() / 60.0);
+    format!("Stopping process early (pid {pid}) - {minutes:?} minute(s) elapsed")
+}
 
 /// What an earlier driver has left.
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use thiserror::Error;
 
-use crate::run::Run;
 use crate::run::pidfile::Claim;
+use crate::run::{Run, reason};
 
 /// What the process in the background is told besides the run.
 #[derive(Debug, Default)]
@@ -32,8 +32,8 @@ pub const STARTED: &str = "started";
 /// Why nothing goes on in the background.
 #[derive(Debug, Error)]
 pub enum BackgroundError {
-    #[error("cannot start {} in the background: {source}", gage.display())]
-    Spawn { gage: PathBuf, source: std::io::Error },
+    #[error("cannot start {} in the background: {}", gage.display(), reason(error))]
+    Spawn { gage: PathBuf, error: std::io::Error },
     /// What the process said, and the code it exited with.
     #[error("{message}")]
     NotStarted { message: String, code: u8 },
@@ -43,9 +43,9 @@ impl Background {
     /// Starts the process for a staged run and waits until the run has started or has failed to. The pidfile is
     /// that process's from then on.
     pub fn start(&self, run: &Run, pidfile: Claim) -> Result<(), BackgroundError> {
-        let failed = |source| BackgroundError::Spawn {
+        let failed = |error| BackgroundError::Spawn {
             gage: self.gage.clone(),
-            source,
+            error,
         };
         let mut command = Command::new(&self.gage);
         if self.debug {

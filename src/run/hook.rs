@@ -12,8 +12,8 @@ use super::log::{self, Log};
 use super::output::{Output, Stream};
 use super::process::Process;
 use super::pump::{OUTPUT_GRACE, Pump};
-use super::stop::Members;
 use super::stop_flag::StopFlag;
+use super::stopping::Members;
 use super::{Facts, Run, RunError, compose, environment};
 use crate::project::Command;
 
@@ -147,6 +147,7 @@ pub(crate) fn run(
                     leader: pid,
                     leader_started: Process::read(pid).map(|p| p.started),
                     adopter: None,
+                    hosted: false,
                 },
                 recorder: None,
                 on: &mut |_| {},

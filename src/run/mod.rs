@@ -2,6 +2,7 @@
 //! Never knows of batches, executors or the command line. The files are the only truth.
 
 pub mod alias;
+pub mod children;
 pub mod clock;
 pub mod command;
 pub mod compose;
@@ -34,6 +35,7 @@ mod stage;
 pub mod status;
 pub mod stop;
 mod stop_flag;
+mod stopping;
 mod summary;
 mod supervise;
 mod template;

@@ -19,8 +19,8 @@ const LONGEST: u64 = 32;
 /// Why a file cannot be a pidfile.
 #[derive(Debug, thiserror::Error)]
 pub enum PidfileError {
-    #[error("cannot write pidfile {}: {}", path.display(), reason(source))]
-    Write { path: PathBuf, source: io::Error },
+    #[error("cannot write pidfile {}: {}", path.display(), reason(error))]
+    Write { path: PathBuf, error: io::Error },
     #[error("cannot write pidfile {}: it is not an ordinary file", .0.display())]
     NoFile(PathBuf),
     #[error("cannot write pidfile {}: it exists and holds something else than a pid", .0.display())]
@@ -77,9 +77,9 @@ impl Pidfile {
         let mut file = open(path)?;
         let pid = std::process::id().to_string();
         let written = file.set_len(0).and_then(|()| file.write_all(pid.as_bytes()));
-        written.map_err(|source| PidfileError::Write {
+        written.map_err(|error| PidfileError::Write {
             path: path.to_path_buf(),
-            source,
+            error,
         })?;
         Ok(Pidfile {
             path: path.to_path_buf(),
@@ -133,9 +133,9 @@ fn remove_if(path: &Path, test: impl Fn(i32) -> bool) {
 /// Opens a pidfile for writing, making it if need be. What it holds must be nothing, or the pid of a gage that has
 /// ended.
 fn open(path: &Path) -> Result<fs::File, PidfileError> {
-    let failed = |source| PidfileError::Write {
+    let failed = |error| PidfileError::Write {
         path: path.to_path_buf(),
-        source,
+        error,
     };
     // Opening a FIFO would wait for its reader.
     let flags = OFlag::O_NONBLOCK.bits();

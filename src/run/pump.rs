@@ -16,8 +16,8 @@ use super::limits::{Exceeded, Excess};
 use super::output::{Output, Stream};
 use super::pace::{Look, Pace};
 use super::recorder::Recorder;
-use super::stop::{Members, Step, Stopping, TIMEOUT};
 use super::stop_flag::{Asked, StopFlag};
+use super::stopping::{Members, Step, Stopping, TIMEOUT};
 use crate::scalars::Scalar;
 
 /// How long output stays open after the program has ended, for children that keep it.

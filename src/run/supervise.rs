@@ -13,8 +13,9 @@ use super::limits::{Exceeded, Limits};
 use super::pump::{Cause, Event, Notice, OUTPUT_GRACE, Pump};
 use super::session::{Session, Start};
 use super::status::Status;
-use super::stop::{self, Members};
+use super::stop;
 use super::stop_flag::StopFlag;
+use super::stopping::Members;
 use super::{Run, RunError, command};
 
 /// How to execute a run.
@@ -181,6 +182,7 @@ fn execute(session: &mut Session, how: &mut Supervise<'_>) -> Result<(i32, Optio
             leader: pid,
             leader_started,
             adopter,
+            hosted: false,
         },
         recorder: Some(&mut session.recorder),
         on: &mut |event| {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::event::Event;
 use super::super::narration;
 use super::super::proposer::Proposer;
+use super::super::report::Level;
 use super::super::scheduler::State;
 use super::{Driver, PATIENCE};
 use crate::executor::Stop;
@@ -22,6 +23,9 @@ impl Driver<'_, '_> {
             Asked::Nothing => {}
             Asked::Stop if self.stopping.is_some() => {}
             Asked::Stop => {
+                if let Some(time) = self.stop.time_up() {
+                    self.log(Level::Info, &narration::time_up(time));
+                }
                 self.begin_stopping();
                 let signal = self.stop.signal().unwrap_or(15);
                 self.events.push_back(Event::Stopping { signal });
