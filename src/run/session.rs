@@ -48,7 +48,7 @@ impl Session {
         }
         let lease = Held::claim(run, adopts)?;
         let way = match start {
-            Start::First => check_first(run),
+            Start::First => check_first(run, &lease),
             Start::Again | Start::GoOn => Ok(()),
         };
         let opened = way.and_then(|()| make_way(run)).and_then(|()| {
@@ -132,19 +132,23 @@ impl Session {
     }
 }
 
-/// Refuses a run that somebody has started since it was seen staged. Who died before its program could be recorded
-/// does not count, but may have left the program.
-fn check_first(run: &Run) -> Result<(), RunError> {
+/// Refuses a run that somebody has started since it was seen staged. Who died before its program was recorded
+/// anywhere does not count, but may have left the program.
+fn check_first(run: &Run, lease: &Held) -> Result<(), RunError> {
     if !run.meta("started").exists() {
         return Ok(());
     }
-    if ["proc/exit", "proc/lock", "stopped"]
-        .iter()
-        .any(|name| run.meta(name).exists())
-    {
+    let recorded = ["proc/exit", "proc/lock", "stopped"];
+    if recorded.iter().any(|name| run.meta(name).exists()) {
         return Err(RunError::Taken(run.id().to_string()));
     }
     stop::end_leftovers(run, LEFTOVER_PATIENCE);
+    if let Some(pid) = lease.orphan() {
+        // What its supervisor was about to write when it died. From now on the run is one whose process has gone.
+        let lock = run.meta("proc/lock");
+        meta::write(&lock, pid.to_string().as_bytes()).during("write", &lock)?;
+        return Err(RunError::Taken(run.id().to_string()));
+    }
     Ok(())
 }
 

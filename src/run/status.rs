@@ -70,8 +70,17 @@ pub fn of(run: &Run) -> Status {
                 Status::Terminated
             };
         }
+        let lease = match run.meta("started").exists() {
+            true => Lease::read(run),
+            false => None,
+        };
+        match lease {
+            Some(lease) if lease.is_held(run) => return Status::Running,
+            // Its supervisor died between starting the program and writing the lock.
+            Some(Lease { pid: Some(_), .. }) => return Status::Terminated,
+            _ => {}
+        }
         match () {
-            () if run.meta("started").exists() && Lease::read(run).is_some_and(|l| l.is_held(run)) => Status::Running,
             // Its supervisor died between writing `stopped` and `proc/exit`.
             () if run.meta("stopped").exists() => Status::Terminated,
             () if run.meta("staged").exists() => Status::Staged,

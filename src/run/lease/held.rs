@@ -21,6 +21,8 @@ pub struct Held {
     path: PathBuf,
     lease: Lease,
     touched: Instant,
+    /// The process of the last holder that died, if it came to start one.
+    orphan: Option<i32>,
 }
 
 impl Held {
@@ -41,6 +43,7 @@ impl Held {
             ..Lease::default()
         };
         let running = || RunError::Running(run.id().to_string());
+        let mut orphan = None;
         for _ in 0..100 {
             match making::make(&path, &line::text(&lease)) {
                 Ok(file) => {
@@ -49,6 +52,7 @@ impl Held {
                         path,
                         lease,
                         touched: Instant::now(),
+                        orphan,
                     });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -63,6 +67,7 @@ impl Held {
                 return Err(running());
             }
             set_aside(run, &found)?;
+            orphan = found.lease.and_then(|lease| lease.pid);
         }
         Err(running())
     }
@@ -70,9 +75,16 @@ impl Held {
     /// Records the run's process.
     pub fn set_process(&mut self, pid: i32) {
         self.lease.pid = Some(pid);
+        // At once: should this process die now, it is known that the run has started.
+        let _ = line::write_rest(&self.file, &self.lease);
         self.lease.pid_started = Process::read(pid).map(|p| p.started);
         // A lease that cannot be written still has its supervisor.
         let _ = line::write_rest(&self.file, &self.lease);
+    }
+
+    /// The process that the last holder started, if it died without giving the lease back.
+    pub(crate) fn orphan(&self) -> Option<i32> {
+        self.orphan
     }
 
     /// The lease as it was last written here.
