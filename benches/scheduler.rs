@@ -20,6 +20,8 @@ fn main() {
             accidents: Plan::default(),
             sieved: true,
             failing: 0.01,
+            edits: 0,
+            stops: 0,
         };
         let before = resident_mb();
         let started = Instant::now();

@@ -150,6 +150,16 @@ fn of_record(
 ) -> Trial {
     let mut ended: Option<Ended> = trial.ended.clone();
     let standing = match record.scheduler.state(number) {
+        Some(State::Done(Outcome::Staged)) => {
+            // Others start it; what came of it is known by its run alone.
+            let run = Run::new(batch.home(), trial.run.as_str());
+            match trials::fate(&run, number, trial.attempt, objective) {
+                Fate::Running => Standing::Running,
+                Fate::Lost => Standing::Ended(Outcome::Terminated),
+                Fate::Missing | Fate::Waiting { .. } => Standing::Ended(Outcome::Staged),
+                Fate::Ended(found) => Standing::Ended(ended.insert(*found).status),
+            }
+        }
         Some(State::Done(status)) => Standing::Ended(status),
         Some(State::Live { .. } | State::Unknown) if driver_lives => Standing::Running,
         Some(State::Live { .. } | State::Unknown) => {

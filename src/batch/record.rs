@@ -82,8 +82,16 @@ impl Record {
     }
 
     /// What an event just applied means to those who learn from ends: an attempt lost once too often is the end of
-    /// its trial.
+    /// its trial, and the end of one that is run again is none.
     pub fn settled(&self, event: Event) -> Event {
+        if let Event::Ended(ended) = &event
+            && self.scheduler.state(ended.trial) == Some(State::Renewing)
+        {
+            return Event::Lost {
+                trial: ended.trial,
+                attempt: ended.attempt,
+            };
+        }
         if let Event::Lost { trial, .. } = &event
             && let Some(ended) = self.trial(*trial).and_then(|t| t.ended.clone())
         {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -12,6 +13,9 @@ use super::plan::{Plan, PlanError};
 use super::trials::SOURCE;
 use crate::run::lease::Lease;
 use crate::run::{Facts, Run, RunError, Status, Template, id, meta, status};
+
+/// How long a lease without a process is waited for.
+pub(super) const MOMENT: Duration = Duration::from_secs(2);
 
 /// What an earlier driver left of a study.
 #[derive(Debug)]
@@ -105,6 +109,14 @@ pub(super) fn given_up(events: &[Event]) -> Vec<String> {
 /// Reads what a batch was made for. It must not be running.
 pub fn open(batch: &Run) -> Result<Study, ResumeError> {
     let study = read(batch)?;
+    // Somebody who changes its journal while nobody carries it out has its lease, too, for a moment.
+    let began = Instant::now();
+    while driver(batch).is_some()
+        && Lease::read(batch).is_some_and(|lease| lease.pid.is_none())
+        && began.elapsed() < MOMENT
+    {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     match driver(batch) {
         Some((pid, host)) => Err(ResumeError::Running {
             id: batch.id().to_string(),

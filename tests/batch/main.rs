@@ -1,5 +1,6 @@
 //! Batches of real runs: the driver, the local executor and `gage worker`, through the library.
 
+mod deterministic;
 mod edits;
 mod project;
 mod resume;

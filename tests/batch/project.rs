@@ -62,6 +62,10 @@ impl Project {
         self.batches().next().expect("a batch")
     }
 
+    pub fn has_batch(&self) -> bool {
+        self.home().exists() && self.batches().next().is_some()
+    }
+
     /// The journal of the batch that was started last.
     pub fn newest_events(&self) -> Vec<Event> {
         let began = |run: &Run| {

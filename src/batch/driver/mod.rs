@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use self::stop::Stopping;
 use super::disk::{Disk, Saved};
-use super::event::{Ended, Event, Header, Reason};
+use super::event::{Ended, Event, Header, Reason, Status};
 use super::journal::{self, Journal, JournalError};
 use super::plan::{Plan, PlanError, Proposes};
 use super::power_cut::PowerCut;
@@ -31,7 +31,7 @@ use super::scheduler::{Action, State};
 use super::signals::{Watch, Why};
 use super::trials::{self, Making};
 use crate::executor::{self, Executor};
-use crate::run::lease::Held;
+use crate::run::lease::{Held, Lease};
 use crate::run::{self, Facts, Hosted, Run, RunError, StopFlag};
 
 /// How long a trial may take to stop before it is killed.
@@ -268,10 +268,7 @@ pub fn go_on(
     let cut = PowerCut::of(batch);
     let path = batch.meta(journal::FILE);
     let failed = |error| DriveError::journal(error, batch);
-    let hosted = match is_new(&journal::read(&path).map_err(failed)?) {
-        true => Hosted::begin(batch)?,
-        false => Hosted::go_on(batch)?,
-    };
+    let hosted = host(batch, is_new(&journal::read(&path).map_err(failed)?))?;
     request::forget_answers(batch);
     // Whoever holds the lease writes the journal, so it is only now that it stays what it is.
     let (mut journal, events) = Journal::open(&path).map_err(failed)?;
@@ -304,6 +301,26 @@ pub fn go_on(
 }
 
 /// True for the journal of a study that has not begun.
+/// Takes the batch run. Somebody who changes its journal while nobody carries it out has it for a moment only.
+fn host(batch: &Run, new: bool) -> Result<Hosted, RunError> {
+    let began = Instant::now();
+    loop {
+        let hosted = if new {
+            Hosted::begin(batch)
+        } else {
+            Hosted::go_on(batch)
+        };
+        match hosted {
+            Err(RunError::Running(_))
+                if began.elapsed() < resume::MOMENT && Lease::read(batch).is_none_or(|lease| lease.pid.is_none()) =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            other => return other,
+        }
+    }
+}
+
 fn is_new(events: &[Event]) -> bool {
     events.iter().all(|e| matches!(e, Event::Opened(_) | Event::Prior(_)))
 }
@@ -438,6 +455,12 @@ impl<'a, 'm> Driver<'a, 'm> {
     fn happen(&mut self, event: Event) -> Result<(), DriveError> {
         if !self.record.scheduler.fits(&event) {
             return Ok(());
+        }
+        // When everybody is told to stop at once, as by a shutdown, a trial may end before the driver has looked up.
+        if matches!(&event, Event::Ended(ended) if ended.status == Status::Terminated)
+            && let Some(stopping) = self.stopping_now()
+        {
+            self.happen(stopping)?;
         }
         let appended = self.journal.append(&event);
         appended.map_err(|error| DriveError::journal(error, &self.batch))?;

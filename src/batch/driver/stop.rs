@@ -21,24 +21,29 @@ impl Driver<'_, '_> {
     pub(super) fn asked(&mut self) {
         match self.stop.asked() {
             Asked::Nothing => {}
-            Asked::Stop if self.stopping.is_some() => {}
             Asked::Stop => {
-                if let Some(time) = self.stop.time_up() {
-                    self.log(Level::Info, &narration::time_up(time));
-                }
-                self.begin_stopping();
-                let signal = self.stop.signal().unwrap_or(15);
-                self.events.push_back(Event::Stopping { signal });
+                let stopping = self.stopping_now();
+                self.events.extend(stopping);
             }
             Asked::Kill => {
-                if self.stopping.is_none() {
-                    let signal = self.stop.signal().unwrap_or(15);
-                    self.begin_stopping();
-                    self.events.push_back(Event::Stopping { signal });
-                }
+                let stopping = self.stopping_now();
+                self.events.extend(stopping);
                 self.kill_all();
             }
         }
+    }
+
+    /// Begins to stop, if that was asked for and has not begun.
+    pub(super) fn stopping_now(&mut self) -> Option<Event> {
+        if self.stopping.is_some() || self.stop.asked() == Asked::Nothing {
+            return None;
+        }
+        if let Some(time) = self.stop.time_up() {
+            self.log(Level::Info, &narration::time_up(time));
+        }
+        self.begin_stopping();
+        let signal = self.stop.signal().unwrap_or(15);
+        Some(Event::Stopping { signal })
     }
 
     pub(super) fn begin_stopping(&mut self) {

@@ -54,8 +54,8 @@ struct Trial {
     attempt: u32,
     /// Attempts that vanished.
     losses: u32,
-    /// It was ended by the stop of the whole study, so that it is run again when the study is gone on with.
-    stopped_along: bool,
+    /// It ran when the whole study was stopped: if that is how it ends, it is run again when the study goes on.
+    told_to_stop: bool,
 }
 
 impl Trial {
@@ -64,7 +64,7 @@ impl Trial {
             state: State::Asked,
             attempt: 0,
             losses: 0,
-            stopped_along: false,
+            told_to_stop: false,
         }
     }
 }
@@ -173,11 +173,12 @@ impl Scheduler {
                 }
             }
             Event::Started { trial, attempt, .. } => self.started(*trial, *attempt),
-            Event::Ended(ended) => self.ended(ended),
+            Event::Ended(ended) => self.ended(ended, &mut out),
             Event::Lost { trial, attempt } => self.lost(*trial, *attempt, &mut out),
             Event::Again { trial, attempt, .. } => {
                 if self.state(*trial) == Some(State::Renewing) && *attempt == self.trials[*trial as usize].attempt + 1 {
                     self.trials[*trial as usize].attempt = *attempt;
+                    self.trials[*trial as usize].told_to_stop = false;
                     self.renewing -= 1;
                     self.make_ready(*trial);
                 }

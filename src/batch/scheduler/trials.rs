@@ -41,7 +41,7 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn ended(&mut self, ended: &Ended) {
+    pub(super) fn ended(&mut self, ended: &Ended, out: &mut Vec<Action>) {
         let Some(t) = self
             .trials
             .get(ended.trial as usize)
@@ -58,9 +58,17 @@ impl Scheduler {
             }
             State::Asked | State::Renewing | State::Done(_) => return,
         }
-        let along = ended.status == Status::Terminated && self.mode == Mode::Ending(Reason::Stopped);
-        self.trials[ended.trial as usize].stopped_along = along;
         self.finish_trial(ended.trial, ended.status);
+        if self.mode != Mode::Ending(Reason::Stopped) && self.was_stopped_along(ended.trial) {
+            // The driver that stopped the study died before it saw this, and the study goes on already.
+            self.renew(ended.trial, out);
+        }
+    }
+
+    /// True of a trial that ended because the whole study was stopped.
+    pub fn was_stopped_along(&self, trial: u64) -> bool {
+        let t = self.trials.get(trial as usize);
+        t.is_some_and(|t| t.told_to_stop && t.state == State::Done(Status::Terminated))
     }
 
     /// Takes back the end of a trial: it is to be run again.
@@ -68,7 +76,6 @@ impl Scheduler {
         let t = &mut self.trials[trial as usize];
         let State::Done(status) = t.state else { return };
         t.state = State::Renewing;
-        t.stopped_along = false;
         t.losses = 0;
         let attempt = t.attempt + 1;
         *self.count(status) -= 1;

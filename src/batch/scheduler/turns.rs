@@ -14,7 +14,7 @@ impl Scheduler {
         self.free = (0..self.rules.slots).collect();
         self.counts.live = 0;
         self.unknown = 0;
-        let along = (0..self.len()).filter(|n| self.trials[*n as usize].stopped_along);
+        let along = (0..self.len()).filter(|trial| self.was_stopped_along(*trial));
         for trial in along.collect::<Vec<u64>>() {
             self.renew(trial, out);
         }
@@ -94,8 +94,9 @@ impl Scheduler {
 
     pub(super) fn stopping(&mut self, out: &mut Vec<Action>) {
         self.mode = Mode::Ending(Reason::Stopped);
-        for (number, t) in self.trials.iter().enumerate() {
+        for (number, t) in self.trials.iter_mut().enumerate() {
             if let State::Live { .. } = t.state {
+                t.told_to_stop = true;
                 out.push(Action::Stop {
                     trial: number as u64,
                     attempt: t.attempt,

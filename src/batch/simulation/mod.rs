@@ -1,20 +1,25 @@
-//! Whole studies in virtual time, with a driver that dies, a journal that tears and messages that go astray:
-//! scheduler, journal and resuming are the real ones, runs and optimizer are pretended. Used by tests and benches;
-//! `gage` itself never simulates.
+//! Whole studies in virtual time, with a driver that dies, a journal that tears, messages that go astray and people
+//! who change their minds: scheduler, journal, edits and resuming are the real ones, runs and optimizer are
+//! pretended. Used by tests and benches; `gage` itself never simulates.
+
+mod people;
+mod promises;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 use gage_optimizers::rng::{Purpose, stream};
 
+use self::people::People;
 use super::event::{Ended, Event, Header, Proposed, Reason, Rules, Status};
 use super::journal;
 use super::record::Record;
+use super::resume;
 use super::scheduler::{Action, State};
 use crate::executor::accidents::{self, Accident, Accidents, PerAccident};
 use crate::executor::fake::{Fake, Fate};
 use crate::executor::{Event as Message, Executor, Stop};
-use crate::flags::Value;
+use crate::flags::{FlagValues, Value};
 use crate::run::Run;
 
 /// What is simulated.
@@ -28,6 +33,9 @@ pub struct Scenario {
     pub sieved: bool,
     /// Share of the trials whose program fails.
     pub failing: f64,
+    /// How many changes people ask for, and how often they stop the study, at random moments.
+    pub edits: u64,
+    pub stops: u64,
 }
 
 /// How it went.
@@ -39,6 +47,9 @@ pub struct Story {
     pub reason: Reason,
     /// Drivers that died or gave up.
     pub deaths: u64,
+    /// Changes that were made, and stops.
+    pub edited: u64,
+    pub stopped: u64,
     /// How often each accident happened, and how often it could have.
     pub happened: PerAccident<u64>,
     pub occasions: PerAccident<u64>,
@@ -56,6 +67,7 @@ enum Death {
 struct Life<'a> {
     scenario: &'a Scenario,
     world: &'a mut Fake,
+    people: &'a mut People,
     journal: &'a mut Vec<u8>,
     record: Record,
     lines: u64,
@@ -75,17 +87,18 @@ const LAUNCHES: u32 = 5;
 pub fn play(scenario: &Scenario) -> Result<Story, String> {
     let accidents = Accidents::new(stream(scenario.seed, 0, Purpose::Search), scenario.accidents);
     let mut world = Fake::new(accidents);
+    let mut people = People::new(scenario);
     let mut journal = Vec::new();
     let mut deaths = 0;
     loop {
-        let contents = journal::decode_all(&journal, Path::new(journal::FILE)).map_err(|e| e.to_string())?;
-        journal.truncate(contents.length as usize);
+        let events = people.settle(&mut journal, world.now())?;
         let mut life = Life {
             scenario,
             world: &mut world,
+            people: &mut people,
             journal: &mut journal,
-            record: Record::of(&contents.events),
-            lines: contents.events.len() as u64,
+            record: Record::of(&events),
+            lines: events.len() as u64,
             numbers: BTreeMap::new(),
             events: VecDeque::new(),
             finished: None,
@@ -94,20 +107,26 @@ pub fn play(scenario: &Scenario) -> Result<Story, String> {
         match (end, life.finished) {
             (Ok(()), Some(reason)) => {
                 let record = life.record;
-                check(scenario, &world, &record, reason)?;
-                let folded = Record::of(
-                    &journal::decode_all(&journal, Path::new(journal::FILE))
-                        .map_err(|e| e.to_string())?
-                        .events,
-                );
+                promises::check(&world, &record, reason)?;
+                let events = decoded(&mut journal)?;
+                let folded = Record::of(&events);
                 if format!("{folded:?}") != format!("{record:?}") {
                     return Err("the journal adds up to something else than what the driver held".into());
                 }
+                let later = people.settle(&mut journal, world.now())?;
+                if reason == Reason::Stopped || !resume::is_at_its_end(&later) && later != events {
+                    world.wait_until(world.now() + 1000);
+                    continue;
+                }
+                promises::check_journal(scenario, &later)?;
+                people.check(&later)?;
                 return Ok(Story {
                     values: record.trials().map(|(n, t)| (n, value_of(&t.proposed))).collect(),
                     record,
                     reason,
                     deaths,
+                    edited: people.edited(),
+                    stopped: people.stopped(),
                     happened: world.accidents.happened(),
                     occasions: world.accidents.occasions(),
                     time: world.now(),
@@ -126,6 +145,13 @@ pub fn play(scenario: &Scenario) -> Result<Story, String> {
             }
         }
     }
+}
+
+/// What a journal holds; a torn end is cut off.
+fn decoded(journal: &mut Vec<u8>) -> Result<Vec<Event>, String> {
+    let contents = journal::decode_all(journal, Path::new(journal::FILE)).map_err(|e| e.to_string())?;
+    journal.truncate(contents.length as usize);
+    Ok(contents.events)
 }
 
 impl Life<'_> {
@@ -149,8 +175,12 @@ impl Life<'_> {
             while let Some(event) = self.events.pop_front() {
                 self.happen(&event)?;
             }
-            if self.finished.is_some() {
-                return Ok(());
+            self.take_requests()?;
+            if !self.events.is_empty() {
+                continue;
+            }
+            if let Some(reason) = self.finished {
+                return self.happen(&Event::Closed { reason });
             }
             match self.world.next_at().filter(|at| *at < sweep_at) {
                 Some(_) => {
@@ -204,7 +234,7 @@ impl Life<'_> {
     fn act(&mut self, action: Action) -> Result<(), Death> {
         match action {
             Action::Ask { trial, horizon } => {
-                let values = [("x".to_string(), Value::Int(self.propose(trial, horizon) as i64))].into();
+                let values = values_of(propose(self.scenario, &self.record, trial, horizon));
                 let run = name(trial, 0);
                 self.numbers.insert(run.clone(), (trial, 0));
                 self.events.push_back(Event::Proposed(Proposed {
@@ -248,25 +278,9 @@ impl Life<'_> {
             }
             Action::Finish(reason) => {
                 self.finished = Some(reason);
-                self.events.push_back(Event::Closed { reason });
             }
         }
         Ok(())
-    }
-
-    /// A stand-in for an optimizer: depends on every recent result that it may use.
-    fn propose(&self, trial: u64, horizon: Option<u64>) -> u64 {
-        let mut digest = hash(&[1, trial]);
-        if !self.scenario.rules.known {
-            let recent = trial.saturating_sub(3 * self.scenario.rules.slots as u64);
-            for number in recent..horizon.unwrap_or(trial) {
-                let Some(t) = self.record.trial(number) else { continue };
-                if let Some(ended) = &t.ended {
-                    digest ^= hash(&[number, ended.exit as u64, value_of(&t.proposed)]);
-                }
-            }
-        }
-        digest >> 1
     }
 
     fn hear(&mut self, message: &Message) {
@@ -334,51 +348,27 @@ impl Life<'_> {
     }
 }
 
-/// The promises.
-fn check(scenario: &Scenario, world: &Fake, record: &Record, reason: Reason) -> Result<(), String> {
-    let counts = record.scheduler.counts();
-    if reason == Reason::Done && Some(counts.done()) != scenario.rules.planned {
-        return Err(format!(
-            "{} trials instead of {:?}",
-            counts.done(),
-            scenario.rules.planned
-        ));
-    }
-    let mut completed: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
-    for (run, fate) in world.runs() {
-        match fate {
-            Fate::Running { .. } => return Err(format!("{run} was left running")),
-            Fate::Ended { exit: 0 } => {
-                let number = run.split('-').nth(1).and_then(|n| n.parse().ok());
-                completed
-                    .entry(number.ok_or("a run of no trial")?)
-                    .or_default()
-                    .push(run);
+/// A stand-in for an optimizer: depends on every recent result that it may use.
+fn propose(scenario: &Scenario, record: &Record, trial: u64, horizon: Option<u64>) -> u64 {
+    let mut digest = hash(&[1, trial]);
+    if !scenario.rules.known {
+        let recent = trial.saturating_sub(3 * scenario.rules.slots as u64);
+        for number in recent..horizon.unwrap_or(trial) {
+            let Some(t) = record.trial(number) else { continue };
+            if let Some(ended) = &t.ended {
+                digest ^= hash(&[number, ended.exit as u64, value_of(&t.proposed)]);
             }
-            _ => {}
         }
     }
-    for (number, trial) in record.trials() {
-        let runs = completed.remove(&number).unwrap_or_default();
-        let recorded = trial.ended.as_ref().map(|e| e.status) == Some(Status::Completed);
-        if runs.len() > 1 {
-            return Err(format!("trial {number} completed as {runs:?}"));
-        }
-        if recorded != (runs.len() == 1) {
-            return Err(format!("the result of trial {number} is not what became of {runs:?}"));
-        }
-        if recorded && runs[0] != trial.run {
-            return Err(format!("trial {number} is recorded as {}, not {}", trial.run, runs[0]));
-        }
-    }
-    match completed.is_empty() {
-        true => Ok(()),
-        false => Err(format!("results without a trial: {completed:?}")),
-    }
+    digest >> 1
 }
 
 fn name(trial: u64, attempt: u32) -> String {
     format!("t-{trial}-{attempt}")
+}
+
+fn values_of(value: u64) -> FlagValues {
+    [("x".to_string(), Value::Int(value as i64))].into()
 }
 
 fn value_of(proposed: &Proposed) -> u64 {
