@@ -1,7 +1,9 @@
 //! What an operation requires, found: files, runs and addresses become the dependencies that a run is staged with,
 //! the lines that tell of it, and the record that is kept. Makes nothing in a run directory: staging does.
 
+mod archive;
 mod config;
+mod download;
 mod files;
 mod module;
 mod runs;

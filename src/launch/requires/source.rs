@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::glob;
 use super::files::{self, Wanted};
-use super::{Around, config, module, value};
+use super::{Around, archive, config, download, module, value};
 use crate::flags::FlagValues;
 use crate::project::OpDef;
 use crate::project::sources::{Origin, Resource, Source};
@@ -47,7 +47,20 @@ pub(super) fn resolve(
             module::check(name, op)?;
             Found::default()
         }
-        Origin::Url(url) => return Err(format!("cannot download {url}")),
+        Origin::Url(url) => {
+            let url = given.as_deref().unwrap_or(url);
+            let full = download::file(url, source.sha256.as_deref(), &around.cache)?;
+            let digest = source
+                .sha256
+                .as_ref()
+                .map(|expected| check_digest(&full, url, expected));
+            Found {
+                sha256: digest.transpose()?,
+                dependencies: of_path(&full, source, true, around)?,
+                may_be_empty: true,
+                ..Found::default()
+            }
+        }
         Origin::ProjectFiles(patterns) => {
             let mut dependencies = Vec::new();
             for pattern in patterns {
@@ -105,7 +118,7 @@ fn content(from: PathBuf, link: Option<bool>, by_default: bool) -> Content {
 }
 
 /// A file, an archive or a directory of this machine.
-fn file(full: &Path, shown: &str, source: &Source, _around: &Around) -> Result<Found, String> {
+fn file(full: &Path, shown: &str, source: &Source, around: &Around) -> Result<Found, String> {
     let about = std::fs::metadata(full).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => format!("cannot find source file '{shown}'"),
         _ => format!("cannot read '{shown}': {}", reason(&error)),
@@ -120,11 +133,11 @@ fn file(full: &Path, shown: &str, source: &Source, _around: &Around) -> Result<F
     if let Some(expected) = &source.sha256 {
         found.sha256 = Some(check_digest(full, shown, expected)?);
     }
-    found.dependencies = of_path(full, source, false)?;
+    found.dependencies = of_path(full, source, false, around)?;
     Ok(found)
 }
 
-pub(super) fn check_digest(full: &Path, shown: &str, expected: &str) -> Result<String, String> {
+fn check_digest(full: &Path, shown: &str, expected: &str) -> Result<String, String> {
     let digest = tree::digest(full);
     match digest == expected {
         true => Ok(digest),
@@ -134,8 +147,16 @@ pub(super) fn check_digest(full: &Path, shown: &str, expected: &str) -> Result<S
     }
 }
 
-/// The dependencies of a file, or of a directory: what was selected in it, else the directory itself.
-pub(super) fn of_path(full: &Path, source: &Source, link: bool) -> Result<Vec<Dependency>, String> {
+/// The dependencies of a file, an archive or a directory: what was selected in it, else all that is in an archive, and
+/// a directory itself.
+fn of_path(full: &Path, source: &Source, link: bool, around: &Around) -> Result<Vec<Dependency>, String> {
+    if full.is_file() && source.unpack && archive::is_archive(full) {
+        let dir = archive::unpacked(full, &around.cache)?;
+        return match Wanted::of(source).selects() {
+            true => below(&dir, files::list(&dir)?, source, link),
+            false => below(&dir, glob::expand(&dir, "*")?, source, link),
+        };
+    }
     let whole = !full.is_dir() || !Wanted::of(source).selects();
     if whole {
         let name = full.file_name().map(PathBuf::from).unwrap_or_default();
@@ -150,7 +171,7 @@ pub(super) fn of_path(full: &Path, source: &Source, link: bool) -> Result<Vec<De
 }
 
 /// The dependencies of files below a directory that are wanted.
-pub(super) fn below(dir: &Path, paths: Vec<PathBuf>, source: &Source, link: bool) -> Result<Vec<Dependency>, String> {
+fn below(dir: &Path, paths: Vec<PathBuf>, source: &Source, link: bool) -> Result<Vec<Dependency>, String> {
     let mut dependencies = Vec::new();
     for path in Wanted::of(source).among(paths) {
         let to = files::target(&path, source)?;
