@@ -254,6 +254,11 @@ pub(super) fn encode(event: &Event, n: u64, at: u64) -> String {
     line
 }
 
+/// The event of one line, if the line is good.
+pub(super) fn event_of(line: &[u8]) -> Option<Event> {
+    decode(line).ok().map(|read| read.event)
+}
+
 fn decode(line: &[u8]) -> Result<ReadLine, Fault> {
     let bad = |reason: &str| Fault::Bad(reason.to_string());
     let text = std::str::from_utf8(line).map_err(|_| bad("it is not a text"))?;

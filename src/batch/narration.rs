@@ -78,6 +78,12 @@ pub fn begin(id: &str, op: &str, values: &FlagValues, stage: bool) -> String {
     format!("{verb} trial {id}: {op} ({})", label::description(values))
 }
 
+/// The run that a line of the log says to have begun.
+pub fn begun(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("[gage] Running trial ")?;
+    rest.split_once(':').map(|(id, _)| id)
+}
+
 /// A trial came to its end; nothing is said of those that completed without a problem.
 pub fn end(id: &str, ended: &Ended, problem: Option<&str>) -> Option<(Level, String)> {
     match ended.status {
@@ -156,5 +162,18 @@ pub fn sentence(text: &str) -> String {
     match chars.next() {
         Some(first) => first.to_uppercase().chain(chars).collect(),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_reads_the_log_knows_which_trial_begins() {
+        let line = |stage| format!("INFO: [gage] {}", begin("0a1b", "m:op", &FlagValues::new(), stage));
+        assert_eq!(begun(&line(false)), Some("0a1b"));
+        assert_eq!(begun(&line(true)), None);
+        assert_eq!(begun("INFO: [gage] Stopping batch"), None);
     }
 }

@@ -7,15 +7,17 @@ use serde_json::{Value as Json, json};
 
 use super::filters::FilterArgs;
 use super::{CommandResult, Context, choose, eprint_line, print};
+use crate::batch::overview::Overview;
+use crate::batch::resume;
 use crate::flags::{FlagValues, Value};
 use crate::report::info::{self, More};
-use crate::report::{Screen, json as shapes};
+use crate::report::{Screen, json as shapes, study};
 use crate::run::meta;
 use crate::scalars;
 use crate::store::RunRow;
 
 /// System attributes with a line or a section of their own, or of no use to a reader.
-const SHOWN_ELSEWHERE: &[&str] = &["sourcecode_digest", "vcs_commit", "deps", "plugins"];
+const SHOWN_ELSEWHERE: &[&str] = &["sourcecode_digest", "vcs_commit", "deps", "pidfile", "plugins"];
 
 /// Show a run
 #[derive(Args)]
@@ -64,6 +66,11 @@ pub fn run(args: InfoArgs, context: &Context) -> CommandResult {
         eprint_line(&format!("WARNING: {warning}"));
     }
     let mut all = more(&row);
+    let overview = match resume::is_batch(&row.run) {
+        true => Overview::read(&row.run).ok(),
+        false => None,
+    };
+    all.progress = overview.as_ref().map(study::standing);
     all.comments = args.comments;
     all.all_scalars = args.all_scalars;
     let attribute = |name: &str| {
@@ -85,7 +92,7 @@ pub fn run(args: InfoArgs, context: &Context) -> CommandResult {
         all.manifest = Some(text.lines().map(str::to_string).collect());
     }
     if args.json {
-        print(&json_text(&row, &all));
+        print(&json_text(&row, &all, overview.as_ref()));
     } else {
         print(&info::text(&row, &all, &context.here(), &Screen::stdout()));
     }
@@ -168,7 +175,7 @@ fn steps(row: &RunRow) -> Vec<(String, String)> {
     steps
 }
 
-fn json_text(row: &RunRow, more: &More) -> String {
+fn json_text(row: &RunRow, more: &More, overview: Option<&Overview>) -> String {
     let mut map = shapes::run(row);
     map.insert("vcs_commit".into(), json!(more.vcs_commit));
     map.insert("pid".into(), json!(more.pid));
@@ -178,6 +185,11 @@ fn json_text(row: &RunRow, more: &More) -> String {
     map.insert("manifest".into(), json!(more.manifest));
     if let Some(flags) = &more.proto_flags {
         map.insert("proto_flags".into(), json!(flags));
+    }
+    if let Some(overview) = overview {
+        let batch = study::json(&row.operation, overview, false);
+        let named = ["planned", "ended", "counts", "best"].map(|name| (name.to_string(), batch[name].clone()));
+        map.insert("progress".into(), Json::Object(named.into_iter().collect()));
     }
     if !more.steps.is_empty() {
         let steps = more

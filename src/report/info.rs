@@ -15,6 +15,8 @@ pub struct More {
     pub vcs_commit: Option<String>,
     pub pid: Option<u32>,
     pub steps: Vec<(String, String)>,
+    /// How far a batch is.
+    pub progress: Option<String>,
     pub attributes: BTreeMap<String, Json>,
     pub proto_flags: Option<FlagValues>,
     pub comments: bool,
@@ -73,6 +75,9 @@ pub fn text(row: &RunRow, more: &More, here: &Here, screen: &Screen) -> String {
 
 /// Sections that are there only when they have something to say.
 fn sections(out: &mut Lines, row: &RunRow, more: &More) {
+    if let Some(progress) = &more.progress {
+        out.field("progress", progress);
+    }
     if !more.steps.is_empty() {
         out.heading("steps");
         for (name, id) in &more.steps {

@@ -60,6 +60,15 @@ pub fn progress(overview: &Overview) -> String {
     text
 }
 
+/// The same with the best trial so far, for a line of its own.
+pub fn standing(overview: &Overview) -> String {
+    let mut text = progress(overview);
+    if let Some(best) = best(overview) {
+        text.push_str(&format!(", {best}"));
+    }
+    text
+}
+
 /// `loss 0.25 in trial 7`.
 fn best(overview: &Overview) -> Option<String> {
     let best = overview.best()?;

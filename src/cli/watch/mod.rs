@@ -1,19 +1,23 @@
 //! `gage watch`: the output of a run from its beginning, then as it comes, until the run ends.
 
-use std::fs::File;
-use std::io::Read;
+mod batch;
+mod output;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use self::batch::Watched;
+use self::output::Output;
 use super::filters::FilterArgs;
 use super::{CommandResult, Context, Failure, choose, eprint_line, print_bytes};
+use crate::batch::resume;
 use crate::report::time;
 use crate::run::status::{self, Status};
-use crate::run::{Run, meta};
+use crate::run::{Run, children, meta, pidfile};
 use crate::store::RunRow;
 
 /// Show the output of a running run as it comes
@@ -34,6 +38,8 @@ pub struct WatchArgs {
 const COMMAND: &str = "gage watch";
 /// How often new output is looked for.
 const EVERY: Duration = Duration::from_millis(50);
+/// How long a run that has not started may take to.
+const ABOUT_TO_START: Duration = Duration::from_secs(5);
 /// A run that ended this recently is still shown, in microseconds.
 const JUST_ENDED: i64 = 10_000_000;
 
@@ -51,13 +57,22 @@ pub fn run(args: WatchArgs, context: &Context) -> CommandResult {
     watch(&row.run, &interrupted)
 }
 
-/// The newest run that is running, else one that has only just ended.
+/// The newest run that is running, or the batch or steps run it belongs to; else one that was started in the
+/// background and has only just ended.
 fn newest(rows: Vec<RunRow>) -> Result<RunRow, Failure> {
     let just_ended = |row: &RunRow| row.stopped.is_some_and(|stopped| time::now() - stopped < JUST_ENDED);
-    let at = rows
-        .iter()
-        .position(|row| row.status == Status::Running)
-        .or_else(|| rows.iter().position(just_ended));
+    let position = |id: &str| {
+        rows.iter()
+            .position(|row| row.run.id() == id && row.status == Status::Running)
+    };
+    let mut at = rows.iter().position(|row| row.status == Status::Running);
+    while let Some(parent) = at.and_then(|at| position(&children::parent(&rows[at].run)?)) {
+        at = Some(parent);
+    }
+    let at = at.or_else(|| {
+        rows.iter()
+            .position(|row| just_ended(row) && pidfile::in_background(&row.run))
+    });
     match at {
         Some(at) => Ok(rows.into_iter().nth(at).expect("the position was found in it")),
         None => Err(Failure::new(
@@ -74,6 +89,7 @@ fn by_pid(text: &str, context: &Context) -> Result<RunRow, Failure> {
     };
     let rows = choose::matching(context, &FilterArgs::default(), COMMAND)?;
     rows.into_iter()
+        .filter(|row| row.status == Status::Running)
         .find(|row| {
             let run = &row.run;
             let supervisor = || crate::run::lease::Lease::read(run).is_some_and(|l| i64::from(l.supervisor) == pid);
@@ -98,18 +114,78 @@ fn from_file(name: &str, cwd: &Path) -> Result<i64, Failure> {
     }
 }
 
+/// What is shown of a run.
+enum Shown {
+    Output(Output),
+    Batch(Box<Watched>),
+}
+
+impl Shown {
+    fn of(run: &Run) -> Shown {
+        match resume::is_batch(run) {
+            true => Shown::Batch(Box::new(Watched::new(run))),
+            false => Shown::Output(Output::new(run)),
+        }
+    }
+
+    /// Shows what is new.
+    fn show(&mut self) -> std::io::Result<()> {
+        match self {
+            Shown::Batch(watched) => watched.show(),
+            Shown::Output(output) => loop {
+                match output.next()? {
+                    [] => return Ok(()),
+                    piece => print_bytes(piece),
+                }
+            },
+        }
+    }
+
+    /// Nothing more is shown. With `last` it is said how far a batch has come.
+    fn end(&mut self, last: bool) {
+        if let Shown::Batch(watched) = self {
+            watched.end();
+            if last {
+                eprint_line(&watched.standing());
+            }
+        }
+    }
+
+    /// The status of a run that was deleted while it was watched.
+    fn gone(&self, run: &Run) -> Option<Status> {
+        let deleted = Run::deleted(run.home(), run.id());
+        match self {
+            // A batch that has completed goes unless it is kept.
+            Shown::Batch(watched) if watched.is_done() => Some(Status::Completed),
+            _ if deleted.meta("").is_dir() => Some(status::of(&deleted)),
+            _ => None,
+        }
+    }
+}
+
 fn watch(run: &Run, interrupted: &AtomicBool) -> CommandResult {
     eprint_line(&format!("Watching run {}", run.id()));
-    let mut output = None;
+    wait_for_start(run, interrupted);
+    let mut shown = Shown::of(run);
     loop {
         // The status first: what is printed before the end is there when the run has ended.
         let status = status::of(run);
-        copy_new(run, &mut output)?;
+        shown.show()?;
+        let stopped = |status: Status| format!("Run {} stopped with a status of '{status}'", run.id());
         if status != Status::Running {
-            eprint_line(&format!("Run {} stopped with a status of '{status}'", run.id()));
+            shown.end(true);
+            eprint_line(&match status {
+                Status::Pending | Status::Staged => format!("Run {} is {status}: it has not been started", run.id()),
+                Status::Unknown => match shown.gone(run) {
+                    Some(status) => stopped(status),
+                    None => format!("Run {} was deleted", run.id()),
+                },
+                status => stopped(status),
+            });
             return Ok(0);
         }
         if interrupted.load(Ordering::Relaxed) {
+            shown.end(false);
             eprint_line("");
             let still = match status::of(run) {
                 Status::Running => " (still running)",
@@ -122,19 +198,11 @@ fn watch(run: &Run, interrupted: &AtomicBool) -> CommandResult {
     }
 }
 
-/// Prints what was added to the output since the last call.
-fn copy_new(run: &Run, output: &mut Option<File>) -> Result<(), Failure> {
-    if output.is_none() {
-        // A run that has not started has no output yet.
-        *output = File::open(run.meta("output/40_run")).ok();
-    }
-    let Some(file) = output else { return Ok(()) };
-    let mut buffer = [0; 64 * 1024];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(());
-        }
-        print_bytes(&buffer[..read]);
+/// A run that is about to start is waited for, for a while.
+fn wait_for_start(run: &Run, interrupted: &AtomicBool) {
+    let began = Instant::now();
+    let waits = || matches!(status::of(run), Status::Pending | Status::Staged);
+    while waits() && began.elapsed() < ABOUT_TO_START && !interrupted.load(Ordering::Relaxed) {
+        std::thread::sleep(EVERY);
     }
 }
