@@ -134,7 +134,7 @@ pub fn status_word(fate: &Fate) -> Option<&'static str> {
             Status::Terminated => "terminated",
             _ => "completed",
         }),
-        Fate::Missing | Fate::Waiting { .. } => None,
+        Fate::Missing | Fate::Waiting { .. } | Fate::Unreadable(_) => None,
     }
 }
 

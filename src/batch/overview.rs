@@ -156,7 +156,7 @@ fn of_record(
             match trials::fate(&run, number, trial.attempt, objective) {
                 Fate::Running => Standing::Running,
                 Fate::Lost => Standing::Ended(Outcome::Terminated),
-                Fate::Missing | Fate::Waiting { .. } => Standing::Ended(Outcome::Staged),
+                Fate::Missing | Fate::Waiting { .. } | Fate::Unreadable(_) => Standing::Ended(Outcome::Staged),
                 Fate::Ended(found) => Standing::Ended(ended.insert(*found).status),
             }
         }
@@ -167,7 +167,7 @@ fn of_record(
             match trials::fate(&run, number, trial.attempt, objective) {
                 Fate::Running => Standing::Running,
                 Fate::Lost => Standing::Lost,
-                Fate::Missing | Fate::Waiting { .. } => Standing::Waiting,
+                Fate::Missing | Fate::Waiting { .. } | Fate::Unreadable(_) => Standing::Waiting,
                 Fate::Ended(found) => Standing::Ended(ended.insert(*found).status),
             }
         }

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -66,6 +66,8 @@ pub enum Fate {
     Ended(Box<Ended>),
     /// Nobody runs it, and it has no exit code.
     Lost,
+    /// Its files are there and cannot be read, and why.
+    Unreadable(String),
 }
 
 impl Making<'_> {
@@ -123,7 +125,34 @@ fn clear_half_made(run: &Run) {
 }
 
 /// What became of an attempt, from the files of its run.
+///
+/// A file that cannot be opened, as there are too many open ones, must not be taken for one that is not there: the
+/// trial would be run a second time. So that a run has not ended is believed only when it is found twice, with
+/// everything readable in between.
 pub fn fate(run: &Run, trial: u64, attempt: u32, objective: &Objective) -> Fate {
+    let mut before = None;
+    loop {
+        let fate = fate_at_sight(run, trial, attempt, objective);
+        if matches!(fate, Fate::Running | Fate::Ended(_) | Fate::Unreadable(_)) || before.as_ref() == Some(&fate) {
+            return fate;
+        }
+        let files = [run.meta("proc/exit"), run.meta("proc/lock"), run.lease_file()];
+        if let Some(reason) = files.iter().find_map(|path| unreadable(path)) {
+            return Fate::Unreadable(reason);
+        }
+        before = Some(fate);
+    }
+}
+
+/// Why a file that may be there cannot be read.
+fn unreadable(path: &Path) -> Option<String> {
+    let error = std::fs::File::open(path)
+        .err()
+        .filter(|error| !meta::is_missing(error))?;
+    Some(format!("cannot read {}: {}", path.display(), run::reason(&error)))
+}
+
+fn fate_at_sight(run: &Run, trial: u64, attempt: u32, objective: &Objective) -> Fate {
     match status::of(run) {
         run::Status::Running => Fate::Running,
         run::Status::Pending => Fate::Waiting { staged: false },
@@ -133,13 +162,16 @@ pub fn fate(run: &Run, trial: u64, attempt: u32, objective: &Objective) -> Fate 
         run::Status::Unknown if run.meta("").exists() => Fate::Waiting { staged: false },
         run::Status::Unknown => Fate::Missing,
         run::Status::Completed | run::Status::Terminated | run::Status::Error => match status::exit_code(run) {
-            Some(exit) => Fate::Ended(Box::new(result(run, trial, attempt, exit as i32, objective))),
+            Some(exit) => match result(run, trial, attempt, exit as i32, objective) {
+                Ok(ended) => Fate::Ended(Box::new(ended)),
+                Err(reason) => Fate::Unreadable(reason),
+            },
             None => Fate::Lost,
         },
     }
 }
 
-fn result(run: &Run, trial: u64, attempt: u32, exit: i32, objective: &Objective) -> Ended {
+fn result(run: &Run, trial: u64, attempt: u32, exit: i32, objective: &Objective) -> Result<Ended, String> {
     let time = |name| meta::read_number(&run.meta(name));
     let seconds = match (time("started"), time("stopped")) {
         (Some(started), Some(stopped)) => Some((stopped - started) as f64 / 1e6),
@@ -150,18 +182,33 @@ fn result(run: &Run, trial: u64, attempt: u32, exit: i32, objective: &Objective)
         1.. => Status::Error,
         _ => Status::Terminated,
     };
-    Ended {
+    Ok(Ended {
         trial,
         attempt,
         status,
         exit,
         objective: match status {
             Status::Error => None,
-            _ => objective.of_run(run),
+            _ => objective_of(run, objective)?,
         },
         seconds,
         message: None,
         exceeded: Exceeded::of_exit(run, exit.into()),
+    })
+}
+
+/// That a run says nothing of the objective is believed only when its scalars can be read.
+fn objective_of(run: &Run, objective: &Objective) -> Result<Option<f64>, String> {
+    if let Some(value) = objective.of_run(run) {
+        return Ok(Some(value));
+    }
+    let scalars = run.meta("scalars");
+    let files = std::fs::read_dir(&scalars).into_iter().flatten().flatten();
+    let files = files.map(|entry| entry.path());
+    let places = [scalars.clone(), run.dir()];
+    match places.into_iter().chain(files).find_map(|path| unreadable(&path)) {
+        Some(reason) => Err(reason),
+        None => Ok(objective.of_run(run)),
     }
 }
 

@@ -12,6 +12,9 @@ pub enum RunError {
         path: PathBuf,
         source: io::Error,
     },
+    /// The machine has no more processes, files or memory for its program.
+    #[error("cannot run {name}: {reason}")]
+    Short { name: String, reason: String },
     #[error("run directory does not exist: {}", .0.display())]
     NoRunDir(PathBuf),
     #[error("run {0} does not exist")]
@@ -52,7 +55,7 @@ impl RunError {
     /// True where the machine is to blame, and not what is run: a file that cannot be read or written, a runs home
     /// that is gone. Any other run would meet the same.
     pub fn is_of_the_machine(&self) -> bool {
-        matches!(self, RunError::File { .. })
+        matches!(self, RunError::File { .. } | RunError::Short { .. })
     }
 
     /// The code `gage` exits with.

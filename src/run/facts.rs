@@ -75,6 +75,6 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RunError> {
             .map(Some)
             .map_err(|e| corrupt(e.to_string())),
         Err(error) if meta::is_missing(&error) => Ok(None),
-        Err(error) => Err(corrupt(super::error::reason(&error))),
+        Err(error) => Err(error).during("read", path),
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
+use std::time::Duration;
 
 use super::command::{self, CannotFind};
 use super::error::{During, reason};
@@ -16,6 +18,9 @@ use super::stop_flag::StopFlag;
 use super::stopping::Members;
 use super::{Facts, Run, RunError, compose, environment};
 use crate::project::Command;
+
+/// The last pause before a machine that is short of something is given up; half of what is waited for in all.
+const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A point of a run's life at which a command may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,8 @@ pub(crate) const FINALIZE: Phase = Phase {
 pub(crate) struct CannotStart {
     pub reason: String,
     pub code: i32,
+    /// The machine has no more processes, files or memory for any program.
+    pub machine: bool,
 }
 
 /// Starts `words` in the run directory, in a process group of its own, its output piped.
@@ -61,6 +68,7 @@ pub(crate) fn start(
     let found = |error: CannotFind| CannotStart {
         reason: error.to_string(),
         code: error.exit_code(),
+        machine: false,
     };
     let program = command::find_program(&words[0], &search.to_string_lossy(), &dir).map_err(found)?;
     // An absolute program, a directory and a group keep std on its vfork path; `pre_exec` would not.
@@ -74,7 +82,8 @@ pub(crate) fn start(
         .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    command.spawn().map_err(|error| CannotStart {
+    spawn(&mut command).map_err(|error| CannotStart {
+        machine: is_short(&error),
         code: if error.kind() == std::io::ErrorKind::NotFound {
             127
         } else {
@@ -85,6 +94,27 @@ pub(crate) fn start(
             false => format!("run directory does not exist: {}", dir.display()),
         },
     })
+}
+
+/// Starts a program; one that cannot be, as the machine is short of something, a few times more.
+fn spawn(command: &mut std::process::Command) -> io::Result<Child> {
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match command.spawn() {
+            Err(error) if is_short(&error) && pause < SHORT_PATIENCE => std::thread::sleep(pause),
+            other => return other,
+        }
+        pause *= 2;
+    }
+}
+
+/// True of errors that come and go with what else runs on the machine.
+fn is_short(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    let short = [Errno::EAGAIN, Errno::ENOMEM, Errno::EMFILE, Errno::ENFILE];
+    error
+        .raw_os_error()
+        .is_some_and(|code| short.contains(&Errno::from_raw(code)))
 }
 
 /// The exit code as runs record it: negative for the signal that ended the process.
@@ -158,6 +188,10 @@ pub(crate) fn run(
                     .during("read the output of", Path::new(phase.name))?
                     .status,
             )
+        }
+        Err(error) if error.machine => {
+            let (name, reason) = (phase.name.to_string(), error.reason);
+            return Err(RunError::Short { name, reason });
         }
         Err(error) => {
             let text = format!("{}\n", error.reason);

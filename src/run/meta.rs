@@ -85,7 +85,7 @@ pub fn read_text(path: &Path) -> io::Result<Option<String>> {
 }
 
 /// True of errors that only say that there is no such file.
-pub(crate) fn is_missing(error: &io::Error) -> bool {
+pub fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 

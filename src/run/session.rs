@@ -100,6 +100,16 @@ impl Session {
         self.log.flush();
     }
 
+    /// Leaves the run as if it had not been begun, to be started later.
+    pub(crate) fn give_back(mut self) {
+        self.log
+            .line("Not started: the machine is short of processes, files or memory");
+        self.log.flush();
+        // What stays says that it was begun and lost.
+        let _ = fs::remove_file(self.run.meta("started"));
+        self.lease.release();
+    }
+
     /// Finalizes the run. Gives what went wrong on the way.
     pub(crate) fn end(mut self, code: i32, caller: &Caller) -> Vec<String> {
         if let Err(problem) = self.recorder.store_attributes(&self.run) {

@@ -87,7 +87,14 @@ pub fn supervise(run: &Run, how: &mut Supervise<'_>) -> Result<Exit, RunError> {
     let executed = execute(&mut session, how);
     let (code, cause, not_started) = match executed {
         Ok((code, cause)) => (code, cause, None),
-        Err(CannotStart { reason, code }) => {
+        Err(CannotStart {
+            reason, machine: true, ..
+        }) => {
+            let name = session.facts.name.clone();
+            session.give_back();
+            return Err(RunError::Short { name, reason });
+        }
+        Err(CannotStart { reason, code, .. }) => {
             session.log.line(format_args!("Cannot start run process: {reason}"));
             (code, None, Some(format!("cannot run {}: {reason}", session.facts.name)))
         }
@@ -225,6 +232,7 @@ fn own_program() -> Result<String, CannotStart> {
     let cannot = |reason: String| CannotStart {
         reason: format!("cannot find the gage program: {reason}"),
         code: 126,
+        machine: false,
     };
     let path = std::env::current_exe().map_err(|error| cannot(super::error::reason(&error)))?;
     path.into_os_string()

@@ -128,7 +128,7 @@ class Study:
     # Files
 
     def batches(self):
-        return sorted(path.parent.name[: -len(".meta")] for path in self.runs.glob("*.meta/study.jsonl"))
+        return sorted(path.parent.name[: -len(".meta")] for path in self.runs.glob("[!.]*.meta/study.jsonl"))
 
     def events(self, batch):
         """The events of a batch's journal. A last line without an end is not one."""
@@ -148,7 +148,7 @@ class Study:
     def trials(self, batch):
         """Run ids of a batch's trials, by trial number."""
         found = {}
-        for path in self.runs.glob("*.meta"):
+        for path in self.runs.glob("[!.]*.meta"):
             run = path.name[: -len(".meta")]
             if self.meta(run, "sys/batch.json") == json.dumps(batch):
                 found.setdefault(int(self.meta(run, "sys/trial.json")) - 1, []).append(run)

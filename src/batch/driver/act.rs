@@ -39,6 +39,7 @@ impl Driver<'_, '_> {
                 let id = self.record.trial(trial).map(|t| t.run.clone()).unwrap_or_default();
                 let run = match self.fate(&id, trial, attempt - 1) {
                     Fate::Waiting { .. } => id,
+                    Fate::Unreadable(reason) => return Err(self.machine(reason)),
                     fate => {
                         if fate == Fate::Lost {
                             self.bury(&id);
@@ -52,7 +53,7 @@ impl Driver<'_, '_> {
                 let id = self.record.trial(trial).map(|t| t.run.clone()).unwrap_or_default();
                 let event = match self.doubted(&id, trial, attempt)? {
                     true => Some(Event::Lost { trial, attempt }),
-                    false => self.found(&id, trial, attempt),
+                    false => self.found(&id, trial, attempt)?,
                 };
                 self.events
                     .push_back(event.unwrap_or(Event::Waiting { trial, attempt }));
@@ -161,7 +162,7 @@ impl Driver<'_, '_> {
         };
         let staged = match self.fate(&id, trial, attempt) {
             Fate::Waiting { staged } => staged,
-            other => return Ok(self.not_waiting(&id, trial, attempt, other)),
+            other => return self.not_waiting(&id, trial, attempt, other),
         };
         let op = &self.plan.spec.opdef.name;
         let text = narration::begin(&id, op, &proposed.values, self.plan.spec.stage_trials);
@@ -222,13 +223,19 @@ impl Driver<'_, '_> {
 
     /// Somebody else has started it. What came of it counts; what is still to come does, if it is our own from
     /// before this driver.
-    pub(super) fn not_waiting(&mut self, id: &str, trial: u64, attempt: u32, fate: Fate) -> Option<Event> {
+    pub(super) fn not_waiting(
+        &mut self,
+        id: &str,
+        trial: u64,
+        attempt: u32,
+        fate: Fate,
+    ) -> Result<Option<Event>, DriveError> {
         let resumed = self.record.resumed;
         if let Some(status) = narration::status_word(&fate) {
             self.log(Level::Info, &narration::skipping(id, status));
         }
         match fate {
-            Fate::Running if !resumed => Some(Event::Ended(trials::gone(trial, attempt, Status::Skipped))),
+            Fate::Running if !resumed => Ok(Some(Event::Ended(trials::gone(trial, attempt, Status::Skipped)))),
             fate => self.event_of(id, trial, attempt, fate),
         }
     }
@@ -238,13 +245,19 @@ impl Driver<'_, '_> {
     }
 
     /// What became of an attempt; `None` while it waits.
-    pub(super) fn found(&mut self, id: &str, trial: u64, attempt: u32) -> Option<Event> {
+    pub(super) fn found(&mut self, id: &str, trial: u64, attempt: u32) -> Result<Option<Event>, DriveError> {
         let fate = self.fate(id, trial, attempt);
         self.event_of(id, trial, attempt, fate)
     }
 
-    pub(super) fn event_of(&mut self, id: &str, trial: u64, attempt: u32, fate: Fate) -> Option<Event> {
-        match fate {
+    pub(super) fn event_of(
+        &mut self,
+        id: &str,
+        trial: u64,
+        attempt: u32,
+        fate: Fate,
+    ) -> Result<Option<Event>, DriveError> {
+        Ok(match fate {
             Fate::Waiting { .. } => None,
             Fate::Missing if self.flying.contains_key(id) => Some(Event::Ended(trials::failed(
                 trial,
@@ -270,7 +283,8 @@ impl Driver<'_, '_> {
                 self.land(id, trial);
                 Some(Event::Lost { trial, attempt })
             }
-        }
+            Fate::Unreadable(reason) => return Err(self.machine(reason)),
+        })
     }
 
     /// A program whose supervisor is gone has nobody to record what it says and how it ends: it is stopped, and its

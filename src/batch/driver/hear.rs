@@ -22,7 +22,7 @@ impl Driver<'_, '_> {
             Message::Requests => self.requests_at = Instant::now(),
         }
         if self.looked.elapsed() > LOOK {
-            self.look_after();
+            self.look_after()?;
         }
         Ok(())
     }
@@ -49,12 +49,12 @@ impl Driver<'_, '_> {
                 let event = match self.fate(&id, trial, attempt) {
                     Fate::Waiting { .. } if machine => return Err(self.machine(message)),
                     Fate::Waiting { .. } => Some(Event::Ended(trials::failed(trial, attempt, 1, message))),
-                    fate => self.not_waiting(&id, trial, attempt, fate),
+                    fate => self.not_waiting(&id, trial, attempt, fate)?,
                 };
                 self.events.extend(event);
             }
             Exited { .. } | Gone { .. } => {
-                let event = match self.found(&id, trial, attempt) {
+                let event = match self.found(&id, trial, attempt)? {
                     // The worker ended before it came to start the run.
                     None => {
                         self.land(&id, trial);
@@ -69,7 +69,7 @@ impl Driver<'_, '_> {
     }
 
     /// What nobody reports on: adopted runs, stops that take too long, our own lease.
-    pub(super) fn look_after(&mut self) {
+    pub(super) fn look_after(&mut self) -> Result<(), DriveError> {
         self.looked = Instant::now();
         self.hosted.tick();
         if self.hosted.is_stopping() && self.stopping.is_none() {
@@ -88,11 +88,12 @@ impl Driver<'_, '_> {
             .filter(|(_, (trial, _))| self.adopted.contains(trial));
         let adopted: Vec<(String, u64, u32)> = adopted.map(|(id, (t, a))| (id.clone(), *t, *a)).collect();
         for (id, trial, attempt) in adopted {
-            let event = self.found(&id, trial, attempt).unwrap_or_else(|| {
+            let event = self.found(&id, trial, attempt)?.unwrap_or_else(|| {
                 self.land(&id, trial);
                 Event::Lost { trial, attempt }
             });
             self.events.push_back(event);
         }
+        Ok(())
     }
 }

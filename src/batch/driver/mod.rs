@@ -436,7 +436,7 @@ impl<'a, 'm> Driver<'a, 'm> {
                 Ok(message) => self.hear(message)?,
                 Err(_) if self.finished.is_some() => self.tell_of_disk(),
                 // Someone always holds the other end; a closed channel would mean that nothing can happen any more.
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look_after(),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look_after()?,
             }
         }
     }

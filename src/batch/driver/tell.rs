@@ -70,7 +70,7 @@ impl Driver<'_, '_> {
                     Fate::Running => left.adopted += 1,
                     Fate::Ended(_) => left.finished += 1,
                     Fate::Lost => left.lost += 1,
-                    Fate::Waiting { .. } | Fate::Missing => {}
+                    Fate::Waiting { .. } | Fate::Missing | Fate::Unreadable(_) => {}
                 }
             }
         }
