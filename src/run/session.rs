@@ -142,8 +142,8 @@ impl Session {
     }
 }
 
-/// Refuses a run that somebody has started since it was seen staged. Who died before its program was recorded
-/// anywhere does not count, but may have left the program.
+/// Refuses a run that somebody has started since it was seen staged. Who died before it noted its program anywhere
+/// does not count, unless the program is found.
 fn check_first(run: &Run, lease: &Held) -> Result<(), RunError> {
     if !run.meta("started").exists() {
         return Ok(());
@@ -152,8 +152,9 @@ fn check_first(run: &Run, lease: &Held) -> Result<(), RunError> {
     if recorded.iter().any(|name| run.meta(name).exists()) {
         return Err(RunError::Taken(run.id().to_string()));
     }
-    stop::end_leftovers(run, LEFTOVER_PATIENCE);
-    if let Some(pid) = lease.orphan() {
+    let program = lease.orphan().or_else(|| stop::leftover(run));
+    if let Some(pid) = program {
+        stop::end_leftovers(run, LEFTOVER_PATIENCE);
         // What its supervisor was about to write when it died. From now on the run is one whose process has gone.
         let lock = run.meta("proc/lock");
         meta::write(&lock, pid.to_string().as_bytes()).during("write", &lock)?;

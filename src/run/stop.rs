@@ -124,18 +124,26 @@ fn conclude(run: &Run, signal: Signal) -> Result<(), RunError> {
 /// Ends what is left of a run whose supervisor died: its program, if that was recorded, and every process that has
 /// the run in its environment. Kills what does not end in time. The run is not finalized.
 pub fn end_leftovers(run: &Run, timeout: Duration) {
+    let mut stopping = Stopping::begin(leftovers(run), Signal::SIGTERM, timeout, true);
+    while let Step::Wait(time) = stopping.step() {
+        std::thread::sleep(time);
+    }
+}
+
+/// A process of a run whose supervisor died, if one is left.
+pub(crate) fn leftover(run: &Run) -> Option<i32> {
+    leftovers(run).find().first().map(|(pid, _)| *pid)
+}
+
+fn leftovers(run: &Run) -> Members {
     let lease = Lease::read(run).filter(Lease::is_local);
-    let members = Members {
+    Members {
         run_id: run.id().to_string(),
         // Otherwise of no process, and of no process group.
         leader: lease.as_ref().and_then(|l| l.pid).unwrap_or(-1),
         leader_started: lease.as_ref().and_then(|l| l.pid_started),
         adopter: None,
         hosted: false,
-    };
-    let mut stopping = Stopping::begin(members, Signal::SIGTERM, timeout, true);
-    while let Step::Wait(time) = stopping.step() {
-        std::thread::sleep(time);
     }
 }
 

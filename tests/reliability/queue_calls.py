@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Kills the supervisor of a staged run at every system call that it makes, one at a time, then serves the home.
 
-    tests/reliability/queue_calls.py [--gage PATH] [--step N]
+    tests/reliability/queue_calls.py [--gage PATH] [--step N] [--short]
 
 The supervisor is `gage exec`; what it does between claiming the run and the start of its program, and after, is what
 a worker of `gage queue` does. After each kill a queue goes over the home: a run whose program was not started is
-started, any other is left alone. A supervisor killed in the moment between the start of a program and the note of it
-cannot be told from one that did not start it: the program is then ended and started again. These are counted. Needs
-strace; exits with 77 without it.
+started, any other is left alone. Needs strace; exits with 77 without it.
+
+With --short the programs end before the queue comes. A supervisor killed in the moment between the start of a program
+and the note of it then leaves nothing by which it could be told from one that did not start it, and its program is
+started again. These are counted.
 """
 
 import argparse
@@ -22,7 +24,9 @@ from collections import Counter
 from pathlib import Path
 
 SKIPPED = 77
-FILE = "op:\n  exec: sh -c 'echo $RUN_ID >> \"$MARKS\"; sleep 0.05'\n"
+# Seconds that a program takes.
+SHORT, LONG = "0.05", "2"
+FILE = "op:\n  exec: sh -c 'echo $RUN_ID >> \"$MARKS\"; sleep $NAP'\n"
 
 
 class Wrong(Exception):
@@ -38,10 +42,10 @@ class Place:
         self.env = {**os.environ, "GAGE_RUNS": str(self.runs), "MARKS": str(self.marks)}
         self.env.pop("GAGE_HOME", None)
 
-    def run(self, *words, before=()):
+    def run(self, *words, before=(), nap=SHORT):
         command = [*before, self.gage, *words]
         return subprocess.run(
-            command, cwd=self.place, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+            command, cwd=self.place, env={**self.env, "NAP": nap}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
         )
 
     def starts(self):
@@ -75,11 +79,11 @@ def count(home, place):
     return Counter(name[1] for name in names if name)
 
 
-def play(home, place, name, number):
+def play(home, place, name, number, nap):
     shutil.copytree(home.runs, place / "runs", symlinks=True)
     home = Place(home.gage, place)
     inject = ["-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={number}"]
-    met = home.run("exec", home.run_dir(), before=["strace", "-qq", "-o", "/dev/null", *inject])
+    met = home.run("exec", home.run_dir(), before=["strace", "-qq", "-o", "/dev/null", *inject], nap=nap)
     # A program that lost its supervisor runs on for a moment; it may not have come to its first word.
     began = home.starts()
     time.sleep(0.1)
@@ -87,13 +91,19 @@ def play(home, place, name, number):
     served = home.run("queue", "--once", "-q")
     if served.returncode != 0:
         raise Wrong(f"{name} {number}: the queue ends with {served.returncode}: {served.stderr}")
-    listed = home.run("runs", "-s").stdout
+    for _ in range(200):
+        listed = home.run("runs", "-s").stdout
+        if "running" not in listed:
+            break
+        time.sleep(0.05)
     starts = home.starts()
     problem = None
     if starts not in (1, 2) or (starts == 2 and began != 1):
         problem = f"{starts} starts"
     if "completed" not in listed and "terminated" not in listed:
         problem = "its status is not final"
+    if starts == 2 and nap != SHORT:
+        problem = "started twice"
     if "completed" not in listed and starts == 2:
         problem = "started again and not brought to its end"
     if "terminated" in listed and met.returncode == 0:
@@ -114,6 +124,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gage", default="target/release/gage")
     parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--short", action="store_true", help="programs that end before the queue comes")
     args = parser.parse_args()
     probe = ["strace", "-qq", "-o", "/dev/null", "true"]
     if not shutil.which("strace") or subprocess.run(probe, stderr=subprocess.DEVNULL).returncode != 0:
@@ -131,7 +142,7 @@ def main():
         for at, (name, number) in enumerate(every[:: args.step]):
             directory = place / str(at)
             directory.mkdir()
-            result = play(home, directory, name, number)
+            result = play(home, directory, name, number, SHORT if args.short else LONG)
             came[result] += 1
             if result == "ended and started again":
                 again.append(f"{name} {number}")
