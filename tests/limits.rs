@@ -126,6 +126,15 @@ fn a_trial_that_takes_too_long_fails_and_the_others_do_not() {
     assert_eq!(world.events("opened")[0]["limits"], serde_json::json!({"timeout": 8.0}));
     let (_, text) = world.gage(&["run", "--resume"]);
     assert!(text.contains("nothing to resume"), "{text}");
+    let (_, shown) = world.gage(&["batch", "show"]);
+    assert!(shown.contains("error (timeout)"), "{shown}");
+    let (code, text) = world.gage(&["batch", "replay"]);
+    assert_eq!(code, Some(0), "{text}");
+    // Asked for, it is tried again, with the same limit.
+    let (_, text) = world.gage(&["batch", "retry", "--failed"]);
+    assert!(text.contains("it ran longer than 8s"), "{text}");
+    assert_eq!(world.events("ended").len(), 3);
+    world.assert_nobody_left();
 }
 
 #[test]

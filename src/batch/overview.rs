@@ -9,7 +9,7 @@ use super::resume::{self, ResumeError};
 use super::scheduler::State;
 use super::trials::{self, Fate};
 use crate::flags::FlagValues;
-use crate::run::{Run, Status, status};
+use crate::run::{Exceeded, Run, Status, status};
 
 /// A batch at one moment.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub struct Trial {
     pub attempt: u32,
     pub standing: Standing,
     pub exit: Option<i32>,
+    /// The limit that it went beyond.
+    pub exceeded: Option<Exceeded>,
     /// What the program said, with its own sign; possibly not finite.
     pub value: Option<f64>,
     pub seconds: Option<f64>,
@@ -180,6 +182,7 @@ fn of_record(
         attempt: trial.attempt,
         standing,
         exit: ended.as_ref().map(|e| e.exit),
+        exceeded: ended.as_ref().and_then(|e| e.exceeded),
         value: ended.as_ref().and_then(|e| e.objective).map(|v| objective.signed(v)),
         seconds: ended.as_ref().and_then(|e| e.seconds),
         values: trial.proposed.values.clone(),

@@ -225,7 +225,13 @@ fn trials(overview: &Overview, all: bool, screen: &Screen) -> String {
         table.push(vec![
             Cell::new((trial.number + 1).to_string()),
             Cell::painted(crate::run::id::short(&trial.run), Paint::Dim),
-            Cell::painted(word, Paint::of_status(word)),
+            Cell::painted(
+                match trial.exceeded {
+                    Some(limit) => format!("{word} ({})", limit.as_str()),
+                    None => word.to_string(),
+                },
+                Paint::of_status(word),
+            ),
             Cell::new(trial.value.map(number::short).unwrap_or_default()),
             Cell::new(trial.seconds.map(|s| time::span((s * 1e6) as i64)).unwrap_or_default()),
             Cell::new(label::label(&values)),
@@ -303,6 +309,7 @@ fn trial(trial: &Trial) -> Json {
         "attempt": trial.attempt + 1,
         "status": trial.standing.as_str(),
         "exit_status": trial.exit,
+        "exceeded": trial.exceeded.map(|limit| limit.as_str()),
         "objective": trial.value.map(|v| serde_json::to_value(Number(v)).unwrap_or_default()),
         "seconds": trial.seconds,
         "flags": values,

@@ -106,3 +106,39 @@ fn who_died_before_its_program_was_recorded_leaves_a_run_that_is_started() {
     assert_eq!((code, status::of(&run)), (Some(0), Status::Completed), "{text}");
     world.assert_once(&[run]);
 }
+
+#[test]
+fn a_run_of_another_host_is_running_while_its_lease_is_touched() {
+    let world = World::new();
+    let run = world.staged("true");
+    for (name, text) in [("started", "1"), ("proc/lock", "1")] {
+        std::fs::write(run.meta(name), text).unwrap();
+    }
+    let touched = |time: SystemTime| {
+        write(
+            &run,
+            &Lease {
+                every: 0,
+                pid: Some(1),
+                ..elsewhere()
+            },
+        );
+        let file = File::options().write(true).open(run.lease_file()).unwrap();
+        file.set_modified(time).unwrap();
+        world.run(&["runs", "-s"]).1
+    };
+    let now = SystemTime::now();
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    assert!(touched(now).contains("op  running"));
+    assert!(touched(now - minutes(2)).contains("op  terminated"));
+    // A clock that was put back since.
+    assert!(touched(now + minutes(2)).contains("op  terminated"));
+    // Nothing was remembered of that.
+    assert!(touched(SystemTime::now()).contains("op  running"));
+    let (code, text) = world.run(&["stop", "-y", run.id()]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("is running on elsewhere: stop it there"), "{text}");
+    let (code, text) = world.run(&["run", "--restart", run.id(), "-y"]);
+    assert!(code == Some(1) && text.contains("it's running"), "{text}");
+    assert!(world.starts().is_empty());
+}

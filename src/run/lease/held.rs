@@ -377,6 +377,25 @@ mod tests {
     }
 
     #[test]
+    fn a_holder_that_lives_moves_its_lease() {
+        let (_home, run) = run();
+        let mut held = Held::claim(&run, false).unwrap();
+        assert!(held.touch_in() > TOUCH_EVERY / 2);
+        held.touch_if_due();
+        let before = Found::read(&run).unwrap();
+        assert_eq!(before.lease.as_ref().unwrap().beat, 0, "not due yet");
+        touched(&run, Duration::from_secs(3600));
+        held.touched = Instant::now() - TOUCH_EVERY;
+        Lease::mark_stopping(&run).unwrap();
+        held.touch_if_due();
+        let after = Found::read(&run).unwrap();
+        let lease = after.lease.clone().unwrap();
+        assert_eq!((lease.beat, lease.stopping), (1, true));
+        assert!(after.is_fresh(&run), "the file's time is that of the write");
+        assert!(held.touch_in() > TOUCH_EVERY / 2);
+    }
+
+    #[test]
     fn who_lost_its_lease_does_not_remove_another_ones() {
         let (_home, run) = run();
         let held = Held::claim(&run, false).unwrap();
