@@ -82,7 +82,8 @@ pub fn run(args: InfoArgs, context: &Context) -> CommandResult {
         all.environment = Some(environment(&row));
     }
     if args.dependencies || args.json {
-        all.dependencies = Some(attribute("deps").unwrap_or(Json::Null));
+        let deps = attribute("deps").unwrap_or(Json::Null);
+        all.dependencies = Some(if args.json { deps } else { by_name(&deps) });
     }
     if args.plugins {
         all.plugins = Some(attribute("plugins").unwrap_or(Json::Null));
@@ -148,6 +149,23 @@ fn environment(row: &RunRow) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Dependencies by name, in their order, for people.
+fn by_name(deps: &Json) -> Json {
+    let mut map = serde_json::Map::new();
+    for entry in deps.as_array().into_iter().flatten() {
+        let shown = ["source", "run", "sha256", "files"];
+        let shown = shown
+            .iter()
+            .filter_map(|key| Some((key.to_string(), entry.get(*key)?.clone())));
+        let mut name = entry["name"].as_str().unwrap_or_default().to_string();
+        if map.contains_key(&name) {
+            name = format!("{name} ({})", entry["source"].as_str().unwrap_or_default());
+        }
+        map.insert(name, Json::Object(shown.collect()));
+    }
+    Json::Object(map)
+}
+
 /// Links of the run directory to runs beside it: the steps of a steps run.
 fn steps(row: &RunRow) -> Vec<(String, String)> {
     if row.batch {
@@ -171,7 +189,8 @@ fn steps(row: &RunRow) -> Vec<(String, String)> {
             is_run.then(|| (entry.file_name().to_string_lossy().into_owned(), id.to_string()))
         })
         .collect();
-    steps.sort();
+    let began = |id: &String| meta::read_number(&row.run.home().join(format!("{id}.meta/initialized")));
+    steps.sort_by_cached_key(|(name, id)| (began(id), name.clone()));
     steps
 }
 

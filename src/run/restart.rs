@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::error::During;
 use super::facts::Facts;
 use super::log::Log;
-use super::manifest::{self, FileEvent, FileKind};
-use super::stage::{Staging, stage};
+use super::manifest::{self, FileEvent, FileKind, ManifestEntry};
+use super::stage::{Dependency, Staging, stage};
 use super::status::{self, Status};
 use super::{Run, RunError, RunSpec, configure, meta, tree, user};
 use crate::project::Command;
@@ -61,6 +61,54 @@ fn rename(run: &Run, spec: &RunSpec) -> Result<(), RunError> {
         changes = changes.comment(comment);
     }
     user::apply(run, &changes)
+}
+
+/// Puts other dependencies in the place of those at `gone` (relative to the run directory). Gives warnings for the
+/// user.
+pub fn depend_again(run: &Run, gone: &[PathBuf], dependencies: &[Dependency]) -> Result<Vec<String>, RunError> {
+    let dir = run.dir();
+    let mut events = Vec::new();
+    let mut entries = manifest::read(run);
+    for path in gone {
+        let full = dir.join(path);
+        let removed = match full.symlink_metadata() {
+            Ok(about) if about.is_dir() => std::fs::remove_dir_all(&full),
+            Ok(_) => std::fs::remove_file(&full),
+            // It has been taken away already.
+            Err(_) => Ok(()),
+        };
+        removed.during("remove", &full)?;
+        entries.retain(|entry| {
+            let theirs = entry.kind == FileKind::Dependency && entry.path.starts_with(path);
+            if theirs {
+                manifest::file_event(&mut events, FileEvent::Deleted, FileKind::Dependency, 0, &entry.path);
+            }
+            !theirs
+        });
+    }
+    let mut warnings = Vec::new();
+    for dependency in dependencies {
+        if let Some(warning) = dependency.resolve(run)? {
+            warnings.push(warning);
+            continue;
+        }
+        for path in tree::files_at(&dir, &dependency.to).during("read", &dir)? {
+            let full = dir.join(&path);
+            let about = full.symlink_metadata().during("read", &full)?;
+            let modified = tree::modified_us(&about);
+            manifest::file_event(&mut events, FileEvent::Added, FileKind::Dependency, modified, &path);
+            entries.push(ManifestEntry {
+                kind: FileKind::Dependency,
+                digest: tree::digest(&full),
+                path,
+            });
+        }
+    }
+    entries.sort_by(|a, b| (a.kind, &a.path).cmp(&(b.kind, &b.path)));
+    let path = run.meta("manifest");
+    meta::write(&path, &manifest::format(&entries)).during("write", &path)?;
+    manifest::append(run, "log/files", &events).during("write", &run.meta("log/files"))?;
+    Ok(warnings)
 }
 
 /// Applies the flags to the run's own copies.

@@ -386,7 +386,7 @@ impl Stage<'_> {
 
 impl Dependency {
     /// Puts it into the run directory. Gives a warning if something else is kept there.
-    fn resolve(&self, run: &Run) -> Result<Option<String>, RunError> {
+    pub(super) fn resolve(&self, run: &Run) -> Result<Option<String>, RunError> {
         let dir = run.dir();
         let fail = |reason: String| RunError::Dependency {
             path: self.to.display().to_string(),

@@ -64,6 +64,16 @@ pub fn list(dir: &Path, problems: &mut Vec<String>) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
+/// The file or link at a path below `dir`, or all that are below the directory there; relative to `dir`, sorted.
+pub fn files_at(dir: &Path, path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !fs::symlink_metadata(dir.join(path))?.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    // What cannot be read was not copied either.
+    let entries = list(&dir.join(path), &mut Vec::new())?;
+    Ok(entries.into_iter().map(|entry| path.join(entry.path)).collect())
+}
+
 /// Modification time in microseconds since the epoch.
 pub fn modified_us(meta: &fs::Metadata) -> i64 {
     meta.mtime() * 1_000_000 + meta.mtime_nsec() / 1000

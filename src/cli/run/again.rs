@@ -52,7 +52,8 @@ pub fn restart(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
     let detached = detach::wanted(args, Some(run.id()), context)?;
     let renamed = renamed(args) || args.comment.is_some();
     let stages = args.force_sourcecode || !run.meta("staged").exists();
-    if changed || renamed || stages || has_steps || args.random_seed.is_some() {
+    let resolves = requires::changes(&prepared.op, &prepared.rows[0].values, &facts.flags)?;
+    if changed || renamed || resolves || stages || has_steps || args.random_seed.is_some() {
         let home = run.home();
         let source = if stages {
             Some(source(args, run, &prepared.op, home)?)
@@ -75,9 +76,11 @@ fn again(
 ) -> Result<(), Failure> {
     let flags = &prepared.rows[0];
     let naming = single::naming(args);
-    let required = match source {
-        Some(_) => Some(needs::found(&prepared.op, &flags.values, around)?),
-        None => None,
+    let earlier = Facts::read(run).map_err(run_failure)?.flags;
+    let anew = source.is_some() || requires::changes(&prepared.op, &flags.values, &earlier)?;
+    let required = match anew {
+        true => Some(needs::found(&prepared.op, &flags.values, around)?),
+        false => None,
     };
     let runs = required
         .as_ref()
@@ -103,6 +106,12 @@ fn again(
     if let Some(seed) = args.random_seed {
         spec.attrs.insert("random_seed".to_string(), seed.into());
     }
+    let others = required.is_some() && source.is_none();
+    let gone = if others {
+        requires::recorded_files(run)
+    } else {
+        Vec::new()
+    };
     let required = required.unwrap_or_default();
     if !required.record.is_null() {
         spec.attrs.insert(requires::DEPS.to_string(), required.record.clone());
@@ -117,6 +126,10 @@ fn again(
     });
     let warnings = run::restart::prepare(run, &spec, staging.as_ref()).map_err(run_failure)?;
     single::warn(&warnings);
+    if others {
+        let warnings = run::restart::depend_again(run, &gone, &required.dependencies).map_err(run_failure)?;
+        single::warn(&warnings);
+    }
     Ok(())
 }
 

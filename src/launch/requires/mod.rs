@@ -288,6 +288,25 @@ pub fn recorded(run: &Run) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Whether a run that is started again has to find its requirements anew: another one was chosen, or one of them never
+/// stays as it was.
+pub fn changes(op: &OpDef, flags: &FlagValues, earlier: &FlagValues) -> Result<bool, ProjectError> {
+    let always = sources::of(op)?
+        .iter()
+        .any(|resource| resource.sources.iter().any(|source| source.always_resolve));
+    let chosen = |name: &String| flags.get(name).filter(|v| !v.is_null()) != earlier.get(name).filter(|v| !v.is_null());
+    Ok(always || flag_names_of(op)?.iter().any(chosen))
+}
+
+/// Files and directories (relative to the run directory) that a run has recorded as dependencies.
+pub fn recorded_files(run: &Run) -> Vec<PathBuf> {
+    let record = meta::read_json(&run.meta(&format!("sys/{DEPS}.json"))).ok().flatten();
+    let record = record.unwrap_or_default();
+    let entries = record.as_array().into_iter().flatten();
+    let files = entries.flat_map(|entry| entry["files"].as_array().into_iter().flatten());
+    files.filter_map(|file| file.as_str().map(PathBuf::from)).collect()
+}
+
 /// Values that keep every run of a record, for a run that repeats another one's choice: what a batch has found at its
 /// beginning holds for all of its trials.
 pub fn chosen(record: &Json) -> FlagValues {

@@ -52,7 +52,9 @@ impl Called {
     fn prefixes(&self) -> Vec<&str> {
         let bare = self.operation.rsplit(':').next().unwrap_or_default();
         let mut prefixes = vec![bare];
-        for name in [&self.written, &self.operation, &self.name] {
+        // A name that is only the operation's says no more than that.
+        let own = (self.name != self.written).then_some(&self.name);
+        for name in [&self.written, &self.operation].into_iter().chain(own) {
             prefixes.retain(|p| p != name);
             prefixes.push(name);
         }

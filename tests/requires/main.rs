@@ -1,0 +1,8 @@
+//! What operations require, through the command line.
+
+mod batches;
+mod refused;
+mod runs;
+mod sources;
+mod web;
+mod world;
