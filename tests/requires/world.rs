@@ -24,6 +24,7 @@ impl World {
         let world = World {
             dir: tempfile::tempdir().unwrap(),
         };
+        fs::create_dir_all(world.path("")).unwrap();
         for (name, text) in files {
             world.write(name, text);
         }
