@@ -12,6 +12,7 @@ use crate::batch::report::{Level, Report};
 use crate::batch::signals::Watch;
 use crate::executor::{self, Executor, Stop, local::Local};
 use crate::run::lease::Lease;
+use crate::run::limits;
 use crate::run::{self, Asked, Hosted, Run, Status, StopFlag, Stream, clock, status};
 
 /// First time between looks of an idle queue; it doubles up to the longest.
@@ -298,11 +299,17 @@ impl Queue<'_> {
         self.say(&format!("Starting staged run {}", run.id()));
     }
 
-    /// A run that cannot be started is not tried again by this queue.
+    /// A run that cannot be started may be able to be later: a disk was full, a directory not mounted.
     fn refuse(&mut self, run: &Run, why: &str) {
-        self.looker.refused.insert(run.id().to_string());
         self.outcome.refused += 1;
-        self.log(Level::Error, &format!("Cannot start staged run {}: {why}", run.id()));
+        let again = self.looker.refuse(run, self.options.once);
+        let again = again.map(|pause| format!(" - it is tried again in {}", limits::seconds(pause.as_secs_f64())));
+        let text = format!(
+            "Cannot start staged run {}: {why}{}",
+            run.id(),
+            again.unwrap_or_default()
+        );
+        self.log(Level::Error, &text);
     }
 
     fn hear(&mut self, message: Message) {

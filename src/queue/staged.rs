@@ -30,9 +30,14 @@ pub(super) struct Looker {
     watching: Watching,
     /// Since when runs have been seen staged.
     seen: BTreeMap<String, Duration>,
-    /// Runs that could not be started.
-    pub refused: BTreeSet<String>,
+    /// Runs that could not be started: how often, and until when they are left alone.
+    refused: BTreeMap<String, (u32, Duration)>,
 }
+
+/// A run that could not be started is tried again after this time, and twice as much each time.
+const AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// At least so often.
+const AGAIN_AT_LEAST: Duration = Duration::from_secs(600);
 
 impl Looker {
     pub fn new() -> Looker {
@@ -40,7 +45,7 @@ impl Looker {
             began: Instant::now(),
             watching: Watching::new(),
             seen: BTreeMap::new(),
-            refused: BTreeSet::new(),
+            refused: BTreeMap::new(),
         }
     }
 
@@ -52,12 +57,15 @@ impl Looker {
         };
         let store = Store::open(&options.home);
         let mut rows = store.newest(&filter, usize::MAX)?.rows;
+        let now = self.began.elapsed();
+        let ids: BTreeSet<&str> = rows.iter().map(|row| row.run.id()).collect();
+        self.refused.retain(|id, _| ids.contains(id.as_str()));
+        let left_alone = |id: &str| self.refused.get(id).is_some_and(|(_, until)| now < *until);
         rows.retain(|row| {
             let id = row.run.id();
-            !self.refused.contains(id) && !mine(id) && suits(row, options)
+            !left_alone(id) && !mine(id) && suits(row, options)
         });
         rows.sort_by(|a, b| (a.initialized, a.run.id()).cmp(&(b.initialized, b.run.id())));
-        let now = self.began.elapsed();
         let ids: BTreeSet<&str> = rows.iter().map(|row| row.run.id()).collect();
         self.seen.retain(|id, _| ids.contains(id.as_str()));
         self.watching.keep(|id| ids.contains(id));
@@ -78,6 +86,19 @@ impl Looker {
             }
         }
         Ok(looked)
+    }
+
+    /// Leaves a run alone for a while that could not be started; for good with `once`. Gives how long.
+    pub fn refuse(&mut self, run: &Run, once: bool) -> Option<Duration> {
+        let (times, until) = self.refused.entry(run.id().to_string()).or_default();
+        if once {
+            *until = Duration::MAX;
+            return None;
+        }
+        let pause = (AGAIN_AFTER * 2u32.pow((*times).min(10))).min(AGAIN_AT_LEAST);
+        *times += 1;
+        *until = self.began.elapsed() + pause;
+        Some(pause)
     }
 
     /// Takes a lease out of the way whose holder is gone.
@@ -137,5 +158,23 @@ impl AtWork {
             .0
             .entry(maker)
             .or_insert_with_key(|id| status::of(&Run::new(home, id)) == Status::Running)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_cannot_be_started_is_tried_more_and_more_seldom() {
+        let run = Run::new("/home", "abc");
+        let mut looker = Looker::new();
+        let pauses: Vec<u64> = (0..8)
+            .filter_map(|_| looker.refuse(&run, false))
+            .map(|p| p.as_secs())
+            .collect();
+        assert_eq!(pauses, [30, 60, 120, 240, 480, 600, 600, 600]);
+        assert_eq!(looker.refuse(&run, true), None);
+        assert_eq!(looker.refused["abc"].1, Duration::MAX);
     }
 }
