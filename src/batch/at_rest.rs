@@ -153,6 +153,8 @@ fn settle_all(batch: &Run) -> Result<(), AskError> {
 
 fn append(journal: &mut Journal, record: &mut Record, event: &Event) -> Result<(), JournalError> {
     journal.append(event)?;
+    // What is answered stays, whatever happens to the machine.
+    let _ = journal.sync();
     record.apply(event);
     Ok(())
 }

@@ -139,14 +139,14 @@ impl Journal {
         Ok(())
     }
 
+    /// Brings it to the disk. Waits for that.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
     /// Number of events so far.
     pub fn lines(&self) -> u64 {
         self.lines
-    }
-
-    /// A second handle on the file, to bring it to the disk from another thread.
-    pub fn handle(&self) -> io::Result<File> {
-        self.file.try_clone()
     }
 }
 

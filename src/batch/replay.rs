@@ -126,8 +126,15 @@ fn said(values: &FlagValues, point: Option<&[serde_json::Value]>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::super::edits::{self, Place};
     use super::super::event::{Ended, Status};
     use super::super::plan::{BatchSpec, plan};
+    use super::super::request::{Change, Request, Which};
+    use super::super::scheduler::Action;
     use super::*;
     use crate::flags::{Resolved, Value};
 
@@ -218,5 +225,145 @@ mod tests {
         let difference = replay(&plan, &events).unwrap().difference.unwrap();
         assert!(difference.trial > 4, "{difference:?}");
         assert_ne!(difference.recorded, difference.computed);
+    }
+
+    /// A study as a driver carries it out, with answers that come late and people who change it.
+    struct Live {
+        plan: Plan,
+        record: Record,
+        searcher: Searcher,
+        events: Vec<Event>,
+        /// Questions whose answers are on their way, each with its answer.
+        asked: VecDeque<Proposed>,
+        running: Vec<(u64, u32)>,
+    }
+
+    impl Live {
+        fn happen(&mut self, event: Event) {
+            self.events.push(event.clone());
+            let actions = self.record.apply(&event);
+            self.searcher.learn(&self.record.settled(event));
+            for action in actions {
+                self.act(action);
+            }
+        }
+
+        fn act(&mut self, action: Action) {
+            match action {
+                Action::Ask { trial, horizon } => {
+                    let proposal = self.searcher.ask(trial, horizon).unwrap();
+                    let Proposes::Search { spec, constants } = &self.plan.proposes else {
+                        unreachable!()
+                    };
+                    self.asked.push_back(Proposed {
+                        trial,
+                        run: format!("{trial}"),
+                        values: self.plan.complete(&spec.values(&proposal.point), constants),
+                        point: Some(numbers(&proposal)),
+                        seen: self.events.len() as u64,
+                        horizon,
+                        ..Proposed::default()
+                    });
+                }
+                Action::Launch { trial, attempt, .. } => self.running.push((trial, attempt)),
+                Action::Renew { trial, attempt } => self.happen(Event::Again {
+                    trial,
+                    attempt,
+                    run: format!("{trial}-{attempt}"),
+                }),
+                Action::Stop { .. } | Action::Look { .. } | Action::Finish(_) => {}
+            }
+        }
+
+        fn end(&mut self, which: u8) {
+            if self.running.is_empty() {
+                return;
+            }
+            let (trial, attempt) = self.running.remove(usize::from(which) % self.running.len());
+            self.happen(Event::Ended(Ended {
+                trial,
+                attempt,
+                status: if which.is_multiple_of(5) {
+                    Status::Error
+                } else {
+                    Status::Completed
+                },
+                exit: 0,
+                objective: Some(f64::from(which).sin()),
+                seconds: Some(f64::from(which)),
+                message: None,
+                exceeded: None,
+            }));
+        }
+
+        fn ask_for(&mut self, change: Change) {
+            let request = Request {
+                id: format!("{}", self.events.len()),
+                change,
+            };
+            let place = Place {
+                plan: &self.plan,
+                record: &self.record,
+                batch: "b",
+                driven: true,
+                lines: self.events.len() as u64,
+            };
+            if let Some(event) = edits::decide(&request, place, "by-hand").event {
+                self.happen(event);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn studies_that_people_change_are_replayed(
+            steps in prop::collection::vec((0u8..9, any::<u8>()), 1..80),
+            deterministic in any::<bool>(),
+            gp in prop::bool::weighted(0.1),
+        ) {
+            let (mut plan, _) = study(deterministic);
+            plan.spec.optimizer = if gp { "gp" } else { "tpe" }.into();
+            let plan = super::super::plan::plan(&plan.spec).unwrap();
+            let searcher = Searcher::new(&plan.header()).unwrap();
+            let opened = Event::Opened(Box::new(plan.header()));
+            let mut live = Live {
+                plan,
+                record: Record::default(),
+                searcher,
+                events: Vec::new(),
+                asked: VecDeque::new(),
+                running: Vec::new(),
+            };
+            live.happen(opened);
+            for (step, which) in steps {
+                match step {
+                    0..3 => {
+                        if let Some(proposed) = live.asked.pop_front() {
+                            live.happen(Event::Proposed(proposed));
+                        }
+                    }
+                    3..6 => live.end(which),
+                    6 => {
+                        let values = [
+                            ("x".to_string(), Value::Float(f64::from(which) / 10.0 - 6.0)),
+                            ("n".to_string(), Value::Int(i64::from(which))),
+                        ];
+                        live.ask_for(Change::Enqueue(values.into()));
+                    }
+                    7 => live.ask_for(Change::Retry(Which { failed: true, ..Which::default() })),
+                    _ => live.ask_for(match which % 4 {
+                        0 => Change::Jobs(1 + usize::from(which % 7)),
+                        1 => Change::MoreTrials(1),
+                        2 => Change::Pause,
+                        _ => Change::Continue,
+                    }),
+                }
+            }
+            let own = live.events.iter().filter(|e| matches!(e, Event::Proposed(p) if !p.by_hand)).count() as u64;
+            let replayed = replay(&live.plan, &live.events).unwrap();
+            prop_assert_eq!(replayed.difference, None);
+            prop_assert_eq!(replayed.agreed, own);
+        }
     }
 }

@@ -36,6 +36,8 @@ impl Driver<'_, '_> {
             let decided = edits::decide(&request, place, &run);
             if let Some(event) = decided.event {
                 self.happen(event)?;
+                // What is answered stays, whatever happens to the machine; a disk that refuses is told of elsewhere.
+                let _ = self.journal.sync();
             }
             if let Answer::Refused(why) = &decided.answer {
                 self.log(Level::Warning, &narration::refused(why));

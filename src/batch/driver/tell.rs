@@ -58,6 +58,9 @@ impl Driver<'_, '_> {
     pub(super) fn tell_earlier(&mut self) {
         let mut left = narration::Left::default();
         for (number, trial) in self.record.trials() {
+            if self.record.scheduler.was_stopped_along(number) {
+                continue;
+            }
             if let Some(ended) = &trial.ended {
                 left.finished += 1;
                 let value = ended.objective.map(|v| self.plan.objective.signed(v));

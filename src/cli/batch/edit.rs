@@ -235,8 +235,8 @@ fn carry_on(row: &RunRow, changed: Changed, later: bool, quiet: bool, context: &
     print(&format!("{}\n", changed.said));
     let resume = ResumeArgs {
         batch: Some(row.run.id().to_string()),
-        keep_batch: false,
         quiet,
+        ..ResumeArgs::default()
     };
     run::run(resume.into_run(), context)
 }

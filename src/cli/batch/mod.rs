@@ -6,12 +6,17 @@ mod list;
 mod replay;
 mod show;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
+use super::args::at_least_one;
 use super::filters::FilterArgs;
 use super::run::{self, RunArgs};
 use super::{CommandResult, Context, Failure, choose};
-use crate::batch::resume;
+use crate::batch::at_rest;
+use crate::batch::request::Change;
+use crate::batch::resume as study;
 use crate::store::RunRow;
 
 /// List, show, resume, replay and change batches
@@ -39,15 +44,27 @@ enum BatchCommand {
 ///
 /// Finished trials are kept, trials that still run are waited for, and those that were lost are run again with the
 /// same flags and seed. The same as 'gage run --resume'.
-#[derive(Args)]
+#[derive(Args, Default)]
 struct ResumeArgs {
     /// Batch to go on with (default: the newest that is not finished)
     #[arg(value_name = "BATCH")]
     batch: Option<String>,
 
+    /// Trials at a time from now on
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
+    jobs: Option<u64>,
+
     /// Keep the batch run of a grid or random search
     #[arg(long)]
     keep_batch: bool,
+
+    /// Go on in the background, on and on when the terminal is closed
+    #[arg(long)]
+    background: bool,
+
+    /// Go on in the background, with the process id in this file while it runs
+    #[arg(long, value_name = "PATH")]
+    pidfile: Option<PathBuf>,
 
     /// Keep the trials' output off the terminal
     #[arg(short, long)]
@@ -58,7 +75,7 @@ pub fn run(args: BatchArgs, context: &Context) -> CommandResult {
     match args.command {
         BatchCommand::List(args) => list::run(args, context),
         BatchCommand::Show(args) => show::run(args, context),
-        BatchCommand::Resume(args) => run::run(args.into_run(), context),
+        BatchCommand::Resume(args) => resume(args, context),
         BatchCommand::Replay(args) => replay::run(args, context),
         BatchCommand::Set(args) => edit::set(args, context),
         BatchCommand::AddTrials(args) => edit::add_trials(args, context),
@@ -69,11 +86,29 @@ pub fn run(args: BatchArgs, context: &Context) -> CommandResult {
     }
 }
 
+fn resume(mut args: ResumeArgs, context: &Context) -> CommandResult {
+    if let Some(jobs) = args.jobs {
+        let batch = match &args.batch {
+            Some(word) => Some(chosen(context, Some(word), "gage batch resume")?.run),
+            None => study::unfinished(context.runs_store()?.home()).into_iter().next(),
+        };
+        let unfinished = batch.filter(|batch| !study::is_finished(batch));
+        if let Some(batch) = unfinished.filter(|batch| study::driver(batch).is_none()) {
+            let jobs = usize::try_from(jobs).unwrap_or(usize::MAX);
+            at_rest::ask(&batch, Change::Jobs(jobs))?;
+            args.batch = Some(batch.id().to_string());
+        }
+    }
+    run::run(args.into_run(), context)
+}
+
 impl ResumeArgs {
     fn into_run(self) -> RunArgs {
         RunArgs {
             resume: Some(self.batch.unwrap_or_default()),
             keep_batch: self.keep_batch,
+            background: self.background,
+            pidfile: self.pidfile,
             quiet: self.quiet,
             ..RunArgs::default()
         }
@@ -84,7 +119,7 @@ impl ResumeArgs {
 fn chosen(context: &Context, word: Option<&str>, command: &str) -> Result<RunRow, Failure> {
     if let Some(word) = word {
         let row = choose::one(context, &FilterArgs::default(), Some(word), command)?;
-        return match resume::is_batch(&row.run) {
+        return match study::is_batch(&row.run) {
             true => Ok(row),
             false => Err(Failure::new(format!(
                 "run {} is not a batch\nTry 'gage batch list' for a list.",
@@ -93,7 +128,7 @@ fn chosen(context: &Context, word: Option<&str>, command: &str) -> Result<RunRow
         };
     }
     let rows = choose::matching(context, &FilterArgs::default(), command)?;
-    let mut batches = rows.into_iter().filter(|row| row.batch && resume::is_batch(&row.run));
+    let mut batches = rows.into_iter().filter(|row| row.batch && study::is_batch(&row.run));
     batches.next().ok_or_else(none)
 }
 
