@@ -1,6 +1,8 @@
 //! Starting a run again in place: same id, same directory, and, if wanted, new flags or the project's source code.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::During;
@@ -61,6 +63,20 @@ fn rename(run: &Run, spec: &RunSpec) -> Result<(), RunError> {
         changes = changes.comment(comment);
     }
     user::apply(run, &changes)
+}
+
+/// Lets the program of a run that is started again write over what it generated before.
+pub fn reopen(run: &Run) -> Result<(), RunError> {
+    let dir = run.dir();
+    for entry in manifest::read(run) {
+        let path = dir.join(&entry.path);
+        let Ok(about) = path.symlink_metadata() else { continue };
+        if entry.kind == FileKind::Generated && about.is_file() {
+            let mode = about.permissions().mode() | 0o200;
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).during("make writable", &path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts other dependencies in the place of those at `gone` (relative to the run directory). Gives warnings for the

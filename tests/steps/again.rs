@@ -34,6 +34,26 @@ fn each_step_is_started_again_in_place() {
 }
 
 #[test]
+fn what_was_generated_can_be_written_over() {
+    let world = World::new(&[
+        (
+            "guild.yml",
+            "a:\n  exec: \"sh -c 'stat -c %a out given; echo x > out'\"\n  requires: {file: given}\ns: {steps: [a]}\n",
+        ),
+        ("given", ""),
+    ]);
+    world.gage("run a -y");
+    let run = world.id("a", 0);
+    let mode = |name: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(world.place(&run, name)).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!((mode("out"), mode("given")), (0o444, 0o444));
+    assert_eq!(world.ok(&format!("run --restart {run} -y")).out, "644\n444\n");
+    assert_eq!(mode("out"), 0o444);
+}
+
+#[test]
 fn a_step_that_is_gone_runs_anew() {
     let world = world();
     world.ok("run s -y");

@@ -63,6 +63,7 @@ pub fn restart(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
         let around = needs::around(args, home, context);
         again(args, run, &prepared, &around, source.as_ref())?;
     }
+    run::restart::reopen(run).map_err(run_failure)?;
     detach::or_here(detached, run, &prepared.op.name, row.status == Status::Staged, args)
 }
 
