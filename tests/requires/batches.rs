@@ -50,6 +50,21 @@ fn a_batch_whose_requirement_cannot_be_met_leaves_nothing() {
 }
 
 #[test]
+fn a_batch_is_needed_again_when_there_is_another_run_to_depend_on() {
+    let world = World::new(&[("guild.yml", PROJECT)]);
+    world.ok("run up n=1 -y");
+    world.ok("run down k=[1,2] --keep-batch -y");
+    assert!(
+        world
+            .ok("run down k=[1,2] --needed -y")
+            .out
+            .starts_with("Skipping because")
+    );
+    world.ok("run up n=2 -y");
+    assert_eq!(world.ok("run down k=[1,2] --needed -y").out, "got 2\ngot 2\n");
+}
+
+#[test]
 fn a_batch_goes_on_with_what_it_began_with() {
     let world = World::new(&[("guild.yml", PROJECT)]);
     world.ok("run up n=1 -y");

@@ -125,6 +125,58 @@ fn an_interrupt_is_passed_on() {
 }
 
 #[test]
+fn a_step_that_nobody_records_is_run_once_more() {
+    let project = "\
+slow:
+  exec: sh -c 'touch began; while [ ! -e ../go ]; do sleep 0.05; done; echo done'
+s: {steps: [slow]}
+";
+    let world = World::new(&[("guild.yml", project)]);
+    let (mut child, slow) = begun(&world);
+    let steps = world.id("s", 0);
+    let program = world.file(&slow, "meta/proc/lock");
+    let parents = || {
+        let status = std::fs::read_to_string(format!("/proc/{program}/status")).unwrap();
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix("PPid:\t")?.parse::<i32>().ok())
+            .unwrap()
+    };
+    let supervisor = parents();
+    let pid: i32 = world.file(&steps, "meta/proc/lock").parse().unwrap();
+    for pid in [child.id() as i32, pid, supervisor] {
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    }
+    child.wait().unwrap();
+    until("the death of the steps run", || {
+        world.runs().last().is_some_and(|run| run == "s terminated")
+    });
+    std::fs::write(world.home().join("go.later"), "").unwrap();
+    let again = world
+        .command(&format!("run --restart {steps} -y"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("the second start", || {
+        let now = world.place(&slow, "meta/proc/lock");
+        std::fs::read_to_string(now).is_ok_and(|pid| pid != program)
+    });
+    std::fs::rename(world.home().join("go.later"), world.home().join("go")).unwrap();
+    let output = again.wait_with_output().unwrap();
+    let err = super::world::masked(&String::from_utf8(output.stderr).unwrap());
+    assert_eq!(
+        err,
+        "INFO: [gage] stopping slow: ID (the gage that ran it is gone)\nINFO: [gage] restarting slow: ID\n"
+    );
+    assert_eq!(
+        (output.status.code(), output.stdout.as_slice()),
+        (Some(0), b"done\n".as_slice())
+    );
+    assert_eq!(left(&slow), Vec::<String>::new());
+}
+
+#[test]
 fn a_step_outlives_the_steps_run_and_is_waited_for() {
     let project = "\
 slow:

@@ -7,6 +7,7 @@ use super::{RunArgs, carry, confirmed, needs, single};
 use crate::batch::{self, BatchSpec, Plan, preview, trials_table};
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print};
 use crate::flags::Assignments;
+use crate::launch::requires::{self, Around};
 use crate::launch::{self, Chosen, GRID, Prepared, Wish};
 use crate::project::{OpDef, Project};
 use crate::report::listing;
@@ -36,10 +37,10 @@ pub fn run(
     if args.print_cmd {
         return super::look::trial_commands(&plan);
     }
-    if args.needed && is_done(&plan, home, context)? {
+    let around = needs::around(args, home, context);
+    if args.needed && is_done(args, &plan, &around, context)? {
         return Ok(0);
     }
-    let around = needs::around(args, home, context);
     needs::warn_of_missing(&prepared.op, &prepared.rows[0].values, &around)?;
     let verb = if args.stage { "stage" } else { "run" };
     if !args.yes && !confirmed(&preview::text(&plan, verb))? {
@@ -50,10 +51,17 @@ pub fn run(
 }
 
 /// `--needed`: says which batches make this one unnecessary, if any do.
-fn is_done(plan: &Plan, home: &Path, context: &Context) -> Result<bool, Failure> {
-    let rows = batch::needed::matching(home, &carry::batch_run(plan, Naming::default()).opref(), plan)?;
-    if rows.is_empty() {
+fn is_done(args: &RunArgs, plan: &Plan, around: &Around, context: &Context) -> Result<bool, Failure> {
+    let mut rows = batch::needed::matching(&around.home, &carry::batch_run(plan, Naming::default()).opref(), plan)?;
+    // With other runs to depend on it is another batch.
+    let flags = needs::single_values(&plan.spec.rows[0].values);
+    let required = requires::runs_for(&plan.spec.opdef, &flags, around);
+    rows.retain(|row| required.is_empty() || requires::recorded_of_batch(&row.run) == required);
+    let Some(newest) = rows.first() else {
         return Ok(false);
+    };
+    if let (Some(steps_dir), Some(id)) = (&args.step_of, &args.run_id) {
+        launch::steps::lead_elsewhere(steps_dir, id, newest.run.id());
     }
     let listed = listing::preview(&rows, &context.here());
     print(&format!(

@@ -8,7 +8,7 @@ use super::{RunArgs, single};
 use crate::batch::Plan;
 use crate::cli::{CommandResult, Context, Failure, eprint_line, print, reason};
 use crate::flags::deliver;
-use crate::launch::Prepared;
+use crate::launch::{Prepared, requires};
 use crate::project::{self, Command, OpDef, Project, source};
 use crate::report::help;
 use crate::run::compose::{Naming, compose};
@@ -67,8 +67,9 @@ fn source_code(op: &OpDef, json: bool, context: &Context) -> CommandResult {
         .root
         .as_ref()
         .map_or_else(|| op.project_dir.clone(), |r| op.project_dir.join(r));
-    let runs = context.runs_home(None)?;
-    let selection = source::select(&root, &op.sourcecode, &[runs])?;
+    let mut leave_out = requires::project_files(op);
+    leave_out.push(context.runs_home(None)?);
+    let selection = source::select(&root, &op.sourcecode, &leave_out)?;
     for warning in &selection.warnings {
         eprint_line(&format!("WARNING: {warning}"));
     }

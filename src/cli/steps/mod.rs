@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 use clap::Args;
 use nix::sys::signal::{Signal, kill};
@@ -21,7 +22,8 @@ use crate::flags::{FlagValues, decode, deliver};
 use crate::launch::{self, steps};
 use crate::project::{Project, quoted};
 use crate::run::compose::STEP_PARAMS;
-use crate::run::{Facts, Run, Status, id, meta, status};
+use crate::run::lease::Lease;
+use crate::run::{self, Facts, Run, Status, id, meta, status};
 use read::ReadStep;
 
 /// Run the steps of a steps run (used by gage itself)
@@ -32,6 +34,8 @@ pub struct StepsArgs {
     run_dir: PathBuf,
 }
 
+/// How long a program without a supervisor may take to stop.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 /// Exit code of a steps run one of whose checks failed.
 const CHECK_FAILED: u8 = 3;
 
@@ -191,6 +195,17 @@ impl Steps {
         if status::of(run) != Status::Running {
             return None;
         }
+        if Lease::read(run).is_some_and(|lease| lease.is_local() && !lease.supervisor_is_alive()) {
+            // Nobody records what its program says, or how it ends: it is to be run once more.
+            eprint_line(&format!(
+                "INFO: [gage] stopping {}: {} (the gage that ran it is gone)",
+                called.name,
+                run.id()
+            ));
+            // What does not stop is told when the step is started again.
+            let _ = run::stop::stop(run, ORPHAN_PATIENCE, true);
+            return None;
+        }
         let earlier = Facts::read(run).ok()?.flags;
         let given = flags.iter().map(|(name, text)| {
             let value = decode(text, None).map(|decoded| decoded.value).ok()?;
@@ -213,7 +228,7 @@ impl Steps {
             if self.child.asked().is_some() {
                 return Some(1);
             }
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(100));
         }
         let code = status::exit_code(run).unwrap_or(-9);
         let code = if code < 0 { 128 - code } else { code };

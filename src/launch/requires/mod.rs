@@ -280,7 +280,16 @@ pub fn runs_for(op: &OpDef, flags: &FlagValues, around: &Around) -> BTreeMap<Str
 
 /// The runs that a run depends on, as it has recorded: short ids by the names of what required them.
 pub fn recorded(run: &Run) -> BTreeMap<String, String> {
-    let record = meta::read_json(&run.meta(&format!("sys/{DEPS}.json"))).ok().flatten();
+    recorded_at(&run.meta(&format!("sys/{DEPS}.json")))
+}
+
+/// The same of a batch, as its proto has recorded.
+pub fn recorded_of_batch(batch: &Run) -> BTreeMap<String, String> {
+    recorded_at(&batch.meta(&format!("proto/sys/{DEPS}.json")))
+}
+
+fn recorded_at(path: &Path) -> BTreeMap<String, String> {
+    let record = meta::read_json(path).ok().flatten();
     let record = record.unwrap_or_default();
     let entries = record.as_array().into_iter().flatten();
     let runs = entries.filter_map(|entry| Some((entry["name"].as_str()?, entry["run"].as_str()?)));
