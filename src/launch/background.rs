@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use thiserror::Error;
 
 use crate::run::pidfile::Claim;
+use crate::run::process::DETACHED;
 use crate::run::{Run, reason};
 
 /// What the process in the background is told besides the run.
@@ -66,7 +67,7 @@ impl Background {
             }
         }
         // Started by a program of another run it would be taken for a process of that run, which goes with it.
-        command.env("RUN_ID", "");
+        command.env(DETACHED.0, DETACHED.1);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

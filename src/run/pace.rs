@@ -1,10 +1,9 @@
-//! How often the output of a program is looked at. A reader that wakes at every write takes the processor from the
-//! writer in the middle of a line: the lines of several processes mix, and many small writes cost as many wake-ups.
-//! So after some output the next of the same stream is collected for a moment. Pure: told the time.
+//! How often the standard output of a program is looked at. A reader that wakes at every write takes the processor
+//! from the writer in the middle of a line: the lines of several processes mix, and many small writes cost as many
+//! wake-ups. So after some output the next is collected for a moment. Standard error is read at once, and what was
+//! collected before it, or the order of the two would be lost. Pure: told the time.
 
 use std::time::{Duration, Instant};
-
-use super::output::Stream;
 
 /// How long small output is collected.
 const MOMENT: Duration = Duration::from_millis(10);
@@ -15,22 +14,20 @@ const MUCH: usize = 4096;
 /// How long a writer of much is taken for one.
 const BUSY: Duration = Duration::from_millis(100);
 
-/// What to do about output.
+/// What to do about standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
     /// Wait for it.
     Wait,
     /// See whether there is some now.
     Glance,
-    /// Leave the stream that was read last alone until then.
+    /// Leave it alone until then.
     Rest(Instant),
 }
 
 /// The pace at which output is read.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    /// The stream that was read last. The other one is never left alone: the order of the two would be lost.
-    pub stream: Option<Stream>,
     next: Option<Instant>,
     recent: Option<Instant>,
     busy: Option<Instant>,
@@ -48,8 +45,7 @@ impl Pace {
     }
 
     /// This many bytes were there.
-    pub(crate) fn read(&mut self, stream: Stream, bytes: usize, now: Instant) {
-        self.stream = Some(stream);
+    pub(crate) fn read(&mut self, bytes: usize, now: Instant) {
         self.next = Some(now + MOMENT);
         self.recent = Some(now + RECENT);
         if bytes >= MUCH {
@@ -73,13 +69,13 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         let mut pace = Pace::default();
         assert_eq!(pace.look(at(0)), Look::Wait);
-        pace.read(Stream::Out, 6, at(0));
+        pace.read(6, at(0));
         assert_eq!(pace.look(at(1)), Look::Rest(at(10)));
         assert_eq!(pace.look(at(10)), Look::Glance);
         pace.nothing(at(10));
         assert_eq!(pace.look(at(11)), Look::Rest(at(20)));
         assert_eq!(pace.look(at(250)), Look::Wait, "it fell silent");
-        pace.read(Stream::Out, 6, at(400));
+        pace.read(6, at(400));
         assert_eq!(pace.look(at(401)), Look::Rest(at(410)));
     }
 
@@ -88,8 +84,8 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut pace = Pace::default();
-        pace.read(Stream::Out, 64 * 1024, at(0));
-        pace.read(Stream::Out, 10, at(5));
+        pace.read(64 * 1024, at(0));
+        pace.read(10, at(5));
         assert_eq!(pace.look(at(6)), Look::Wait);
         assert_eq!(pace.look(at(101)), Look::Glance);
     }

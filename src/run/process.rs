@@ -13,6 +13,7 @@ pub struct Process {
     pub state: u8,
     pub parent: i32,
     pub group: i32,
+    pub session: i32,
     /// Clock ticks since the machine was started. With the boot id it tells a process from a later one of the
     /// same pid.
     pub started: u64,
@@ -48,13 +49,15 @@ fn parse(stat: &[u8]) -> Option<Process> {
     let state = *fields.next()?.as_bytes().first()?;
     let parent = fields.next()?.parse().ok()?;
     let group = fields.next()?.parse().ok()?;
+    let session = fields.next()?.parse().ok()?;
     // Field 22 of the line; the state was field 3.
-    let started = fields.nth(16)?.parse().ok()?;
+    let started = fields.nth(15)?.parse().ok()?;
     Some(Process {
         pid,
         state,
         parent,
         group,
+        session,
         started,
     })
 }
@@ -71,17 +74,23 @@ pub fn all() -> Vec<Process> {
         .collect()
 }
 
-/// `root` and all its descendants among `all`.
+/// What is in the environment of a gage that goes on in the background, whoever started it.
+pub const DETACHED: (&str, &str) = ("RUN_ID", "");
+
+/// `root` and all its descendants among `all`, but for what was started to go on in the background.
 pub fn tree(root: i32, all: &[Process]) -> BTreeSet<i32> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
     for p in all {
         children.entry(p.parent).or_default().push(p.pid);
     }
+    let leads_session: BTreeSet<i32> = all.iter().filter(|p| p.session == p.pid).map(|p| p.pid).collect();
+    let entry = format!("{}={}", DETACHED.0, DETACHED.1);
+    let is_detached = |pid: i32| leads_session.contains(&pid) && has_environment(pid, &entry);
     let mut found = BTreeSet::from([root]);
     let mut next = vec![root];
     while let Some(pid) = next.pop() {
         for &child in children.get(&pid).into_iter().flatten() {
-            if found.insert(child) {
+            if !is_detached(child) && found.insert(child) {
                 next.push(child);
             }
         }
@@ -145,7 +154,8 @@ mod tests {
     fn stat_lines_are_read_whatever_the_name() {
         let line = b"42 (a) b (c)) S 7 40 39 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 99123 1000 10";
         let p = parse(line).unwrap();
-        assert_eq!((p.pid, p.state, p.parent, p.group, p.started), (42, b'S', 7, 40, 99123));
+        assert_eq!((p.pid, p.state, p.parent, p.group), (42, b'S', 7, 40));
+        assert_eq!((p.session, p.started), (39, 99123));
         assert_eq!(parse(b"42 (x"), None);
         assert_eq!(parse(b""), None);
     }
@@ -179,6 +189,7 @@ mod tests {
             state: b'S',
             parent,
             group: 1,
+            session: 1,
             started: 0,
         };
         let all = [p(2, 1), p(3, 2), p(4, 3), p(5, 1), p(6, 5)];

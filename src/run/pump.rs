@@ -102,30 +102,22 @@ impl Pump<'_> {
             let now = Instant::now();
             // After the end there is nobody to be disturbed.
             let look = if gone.is_some() { Look::Wait } else { pace.look(now) };
-            let resting = pace.stream.filter(|_| matches!(look, Look::Rest(_)));
+            let rests = matches!(look, Look::Rest(_));
             let pipes = Pipes {
-                out: out.as_ref().filter(|_| resting != Some(Stream::Out)).map(AsFd::as_fd),
-                err: err.as_ref().filter(|_| resting != Some(Stream::Err)).map(AsFd::as_fd),
+                out: out.as_ref().filter(|_| !rests).map(AsFd::as_fd),
+                err: err.as_ref().map(AsFd::as_fd),
             };
             let mut ready = self.wait(now, look, &pipes, watch.fd(gone.is_none()), gone, step_at, &watch)?;
             // What was left alone came before what woke us.
-            match resting {
-                Some(Stream::Out) if ready.err => ready.out = is_readable(&out),
-                Some(Stream::Err) if ready.out => ready.err = is_readable(&err),
-                _ => {}
+            ready.out |= rests && ready.err && is_readable(&out);
+            if ready.out {
+                let bytes = self.read(&mut out, Stream::Out, &mut buffer);
+                pace.read(bytes, Instant::now());
             }
-            let mut order = [(ready.out, Stream::Out), (ready.err, Stream::Err)];
-            if resting == Some(Stream::Err) {
-                order.reverse();
+            if ready.err {
+                self.read(&mut err, Stream::Err, &mut buffer);
             }
-            for (_, stream) in order.into_iter().filter(|(ready, _)| *ready) {
-                let bytes = match stream {
-                    Stream::Out => self.read(&mut out, stream, &mut buffer),
-                    Stream::Err => self.read(&mut err, stream, &mut buffer),
-                };
-                pace.read(stream, bytes, Instant::now());
-            }
-            if look == Look::Glance && !ready.out && !ready.err {
+            if look == Look::Glance && !ready.out {
                 pace.nothing(now);
             }
             if self.output.due_in(0).is_some() {

@@ -1,7 +1,8 @@
 //! `gage watch`: from the first line, whatever the run is, until it ends and no longer.
 
 use std::fs;
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Stdio};
 
 use gage::run::{Status, meta, status};
 
@@ -18,6 +19,31 @@ sourcecode = false
 x = 1
 "#;
 
+/// A watch that has begun, and the first line it said.
+struct Watch {
+    child: Child,
+    first: String,
+    err: BufReader<ChildStderr>,
+}
+
+impl Watch {
+    fn begin(place: &Place, words: &str) -> Watch {
+        let mut command = place.command(words);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut first = String::new();
+        err.read_line(&mut first).unwrap();
+        Watch { child, first, err }
+    }
+
+    fn end(mut self) -> Said {
+        let mut said = Said::of(self.child.wait_with_output().unwrap());
+        self.err.read_to_string(&mut self.first).unwrap();
+        said.err = self.first;
+        said
+    }
+}
+
 #[test]
 fn a_batch_is_seen_as_in_the_foreground() {
     let place = Place::with(GATED);
@@ -27,19 +53,14 @@ fn a_batch_is_seen_as_in_the_foreground() {
         fs::write(place.path(&format!("go.{x}")), "").unwrap();
     }
     wait_for("the third trial", || place.path("up.1").exists());
-    let watch = place
-        .command("watch")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let watch = Watch::begin(&place, "watch");
     let shown = place.ok(&format!("show {}", batch.id())).out;
     assert!(
         shown.contains("progress: 2 of 3 trials, 1 failed, 1 running, best loss 0.3 in trial 1\n"),
         "{shown}"
     );
     fs::write(place.path("go.1"), "").unwrap();
-    let said = Said::of(watch.wait_with_output().unwrap());
+    let said = watch.end();
     assert_eq!(
         redacted(&said.out),
         "INFO: [gage] Running trial ID: gated (x=3)\nbegin 3\nloss: 0.3\n\
@@ -86,21 +107,11 @@ fn by_the_pid_of_gage_and_of_the_program() {
     place.ok("run wait x=2 -y --pidfile pid");
     let run = place.runs().pop().unwrap();
     let program = meta::read_number(&run.meta("proc/lock")).unwrap();
+    wait_for("its output", || text_of(&run.meta("output/40_run")) == "up 2\n");
     for pid in ["pid".to_string(), place.pid_in("pid").to_string(), program.to_string()] {
-        let watch = place
-            .command(&format!("watch -p {pid}"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let pid = watch.id() as i32;
-        wait_for("the watch to be set up", || {
-            let status = text_of(format!("/proc/{pid}/status").as_ref());
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            caught.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap_or(0) & 2 != 0)
-        });
-        send("-INT", pid);
-        let said = Said::of(watch.wait_with_output().unwrap());
+        let watch = Watch::begin(&place, &format!("watch -p {pid}"));
+        send("-INT", watch.child.id() as i32);
+        let said = watch.end();
         assert_eq!(said.code, Some(0));
         let id = run.id();
         assert_eq!(
@@ -124,15 +135,10 @@ fn the_end_of_the_run_is_the_end_of_the_watch_whoever_died() {
     let place = Place::new();
     place.ok("run wait -y --pidfile pid");
     let run = place.run();
-    let watch = place
-        .command("watch")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let watch = Watch::begin(&place, "watch");
     send("-KILL", place.pid_in("pid"));
     send("-KILL", meta::read_number(&run.meta("proc/lock")).unwrap() as i32);
-    let said = Said::of(watch.wait_with_output().unwrap());
+    let said = watch.end();
     assert!(
         said.err
             .ends_with(&format!("Run {} stopped with a status of 'terminated'\n", run.id())),
@@ -145,14 +151,9 @@ fn a_staged_run_is_waited_for_a_while() {
     let place = Place::new();
     place.ok("run quick --stage -y");
     let run = place.run();
-    let watch = place
-        .command(&format!("watch {}", run.id()))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let watch = Watch::begin(&place, &format!("watch {}", run.id()));
     place.ok(&format!("run --start {} -y", run.id()));
-    let said = Said::of(watch.wait_with_output().unwrap());
+    let said = watch.end();
     assert_eq!(said.out, "begin 1\nloss: 0.1\n");
     assert!(said.err.ends_with("stopped with a status of 'completed'\n"), "{said:?}");
     place.ok("run quick --stage -y");
@@ -171,14 +172,9 @@ fn a_steps_run_is_watched_and_not_its_step() {
     place.ok("run both -y --background");
     let steps = place.run();
     wait_for("the second step", || place.path("up.1").exists());
-    let watch = place
-        .command("watch")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let watch = Watch::begin(&place, "watch");
     fs::write(place.path("go.1"), "").unwrap();
-    let said = Said::of(watch.wait_with_output().unwrap());
+    let said = watch.end();
     assert_eq!(
         said.out,
         "INFO: [gage] running quick: quick\nbegin 1\nloss: 0.1\n\
