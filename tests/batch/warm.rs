@@ -101,3 +101,26 @@ fn what_was_learnt_before_shows() {
         assert!(x < 0.45, "{optimizer}: {said}");
     }
 }
+
+/// Nothing but the seconds tells the two kinds apart: a search that counts them stays with the quick one.
+#[test]
+fn recorded_durations_count_where_they_are_asked_to() {
+    let loss = r#"awk "BEGIN { y = $FLAG_Y - 0.6; print \"loss: \" ($FLAG_X - 0.3) ^ 2 + (y < 0 ? -y : y) }""#;
+    let project = Project::new(&format!("[ $FLAG_KIND = slow ] && sleep 0.3; {loss}"));
+    let quick = |acq: &str| {
+        let said = project.ok(&format!(
+            "run op -o gp -m 14 --random-seed 5 -Fo random-starts=6 -Fo prev-trials=batch -Fo acq-func={acq} \
+             x=[0.0:1.0] y=[0.0:1.0] kind=[slow,quick] --force-flags --keep-batch -y"
+        ));
+        let trials: Vec<&str> = said.lines().filter(|l| l.contains("Running trial")).collect();
+        assert_eq!(trials.len(), 14, "{said}");
+        trials[6..].iter().filter(|l| l.contains("kind=quick")).count()
+    };
+    let seconds = ["EIps", "PIps"].map(quick);
+    assert!(seconds.iter().all(|n| *n >= 6), "{seconds:?} of 8");
+    let mut kept = project.newest_events().into_iter().filter_map(|event| match event {
+        Event::Ended(ended) => ended.seconds,
+        _ => None,
+    });
+    assert!(kept.all(|s| s > 0.0 && s < 60.0));
+}

@@ -1,6 +1,8 @@
 //! Promises that every optimizer keeps, tested over the whole registry and over [`toy`], an optimizer that is one file
 //! and one line in [`entries`]: what adding one to the registry takes.
 
+mod conditioned;
+mod cost;
 mod given;
 mod learning;
 mod proposals;

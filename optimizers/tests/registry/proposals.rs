@@ -1,5 +1,7 @@
 //! Which points are proposed: always of the space, the same for the same history, and never one twice.
 
+use std::sync::OnceLock;
+
 use gage_optimizers::lattice::count;
 use gage_optimizers::{AskError, Domain, Observation, Origin, Outcome, Point, Space, Value};
 use proptest::prelude::*;
@@ -11,11 +13,16 @@ fn finished(number: u64, point: Point, value: f64) -> Observation {
     Observation::new(number, point, Some(Outcome::Value(vec![value])))
 }
 
+fn two_threads() -> &'static rayon::ThreadPool {
+    static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
+    POOL.get_or_init(|| rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     /// In the space, and whatever comes out comes out again: from a fresh optimizer, from one that was asked other
-    /// things before, and with the history listed in another order.
+    /// things before, with the history listed in another order, and on more threads.
     #[test]
     fn lie_in_the_space_and_depend_on_the_history_alone(
         (space, history) in any_space().prop_flat_map(|s| any_history(s, 24)),
@@ -40,6 +47,8 @@ proptest! {
             }
             let again = used.ask(&history, number).map(|p| p.point);
             prop_assert_eq!(&again, &got, "{} asked other things before", entry.name);
+            let two = two_threads().install(|| ask(entry, &space, seed, &history, number));
+            prop_assert_eq!(&two, &got, "{} on two threads", entry.name);
         }
     }
 
@@ -113,53 +122,6 @@ fn do_not_depend_on_the_number_of_threads() {
             assert_eq!(one, two, "{}", entry.name);
             let Some(Value::Real(x)) = one.0[0] else { panic!() };
             history.push(finished(number, one, (x - 0.3).abs()));
-        }
-    }
-}
-
-#[test]
-fn survive_ill_conditioned_histories() {
-    let space = space([real(-1.0, 1.0), int(0, 9), Domain::Categorical { n: 2 }]);
-    let point = |x: f64, k: i64| Point(vec![Some(Value::Real(x)), Some(Value::Int(k)), Some(Value::Choice(0))]);
-    let cases: [(&str, Vec<Observation>); 7] = [
-        ("one point", vec![finished(0, point(0.0, 3), 1.0)]),
-        (
-            "all equal",
-            (0..40).map(|i| finished(i, point(i as f64 / 40.0, 3), 2.5)).collect(),
-        ),
-        (
-            "one point many times",
-            (0..2000).map(|i| finished(i, point(0.5, 5), (i % 3) as f64)).collect(),
-        ),
-        (
-            "huge",
-            (0..30)
-                .map(|i| finished(i, point(i as f64 / 30.0, 3), if i % 2 == 0 { 1e300 } else { -1e300 }))
-                .collect(),
-        ),
-        (
-            "tiny",
-            (0..30)
-                .map(|i| finished(i, point(i as f64 / 30.0, 3), i as f64 * 5e-324))
-                .collect(),
-        ),
-        (
-            "neighbouring doubles",
-            (0..30)
-                .map(|i| finished(i, point(f64::from_bits(0.25f64.to_bits() + i), 3), i as f64))
-                .collect(),
-        ),
-        (
-            "all failed",
-            (0..30)
-                .map(|i| Observation::new(i, point(i as f64 / 30.0, 3), Some(Outcome::Failed)))
-                .collect(),
-        ),
-    ];
-    for entry in entries() {
-        for (case, history) in &cases {
-            let got = ask(entry, &space, 1, history, history.len() as u64).unwrap();
-            assert!(space.contains(&got), "{}, {case}: {got:?}", entry.name);
         }
     }
 }
