@@ -17,7 +17,14 @@ use crate::scalars;
 use crate::store::RunRow;
 
 /// System attributes with a line or a section of their own, or of no use to a reader.
-const SHOWN_ELSEWHERE: &[&str] = &["sourcecode_digest", "vcs_commit", "deps", "pidfile", "plugins", "run_params"];
+const SHOWN_ELSEWHERE: &[&str] = &[
+    "sourcecode_digest",
+    "vcs_commit",
+    "deps",
+    "pidfile",
+    "plugins",
+    "run_params",
+];
 
 /// Show a run
 #[derive(Args)]

@@ -1,21 +1,16 @@
 //! `gage steps`: the program of a steps run. Runs each step as `gage run` would, in a process of its own, so that a
 //! step is supervised and comes to its end whatever becomes of this process. Its output is the steps run's.
 
+mod child;
 pub mod read;
 
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use clap::Args;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value as Json;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::{CommandResult, Failure, eprint_line, reason};
 use crate::flags::{FlagValues, decode, deliver};
@@ -24,6 +19,7 @@ use crate::project::{Project, quoted};
 use crate::run::compose::STEP_PARAMS;
 use crate::run::lease::Lease;
 use crate::run::{self, Facts, Run, Status, id, meta, status};
+use child::Child;
 use read::ReadStep;
 
 /// Run the steps of a steps run (used by gage itself)
@@ -312,80 +308,6 @@ fn joined(head: String, words: &[String]) -> String {
         line.push_str(word);
     }
     line
-}
-
-/// The process of the step at hand, and what signals to this process mean to it.
-struct Child {
-    pid: Arc<AtomicI32>,
-    /// The signal that asked for the end.
-    asked: Arc<AtomicI32>,
-}
-
-impl Child {
-    /// From now on signals are passed on to the step instead of ending this process.
-    fn watched() -> Result<Child, Failure> {
-        let child = Child {
-            pid: Arc::new(AtomicI32::new(0)),
-            asked: Arc::new(AtomicI32::new(0)),
-        };
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-        let (pid, asked) = (Arc::clone(&child.pid), Arc::clone(&child.asked));
-        let pass_on = move || {
-            for signal in signals.forever() {
-                if asked.swap(signal, Ordering::SeqCst) == 0 {
-                    stop(pid.load(Ordering::SeqCst));
-                }
-            }
-        };
-        std::thread::Builder::new().name("signals".into()).spawn(pass_on)?;
-        Ok(child)
-    }
-
-    fn asked(&self) -> Option<i32> {
-        Some(self.asked.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
-    }
-
-    /// Runs a step's process to its end. When this process was asked to end, it ends with it, by that signal.
-    fn run(&self, mut command: Command) -> CommandResult {
-        if let Some(signal) = self.asked() {
-            die_of(signal);
-        }
-        let mut child = command.spawn().map_err(|error| {
-            let program = command.get_program().to_string_lossy().into_owned();
-            Failure::new(format!("cannot start {program}: {}", reason(&error)))
-        })?;
-        let pid = i32::try_from(child.id()).unwrap_or_default();
-        self.pid.store(pid, Ordering::SeqCst);
-        if self.asked().is_some() {
-            // It may have been asked before it was known whom to tell.
-            stop(pid);
-        }
-        let status = child.wait()?;
-        self.pid.store(0, Ordering::SeqCst);
-        if let Some(signal) = self.asked() {
-            die_of(signal);
-        }
-        Ok(code(status))
-    }
-}
-
-fn stop(pid: i32) {
-    if pid > 0 {
-        // Gone in the meantime is what is wanted.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-    }
-}
-
-fn code(status: ExitStatus) -> u8 {
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    u8::try_from(code).unwrap_or(1)
-}
-
-/// Ends this process the way the signal would have.
-fn die_of(signal: i32) -> ! {
-    // Returns only for signals that end nothing.
-    let _ = signal_hook::low_level::emulate_default_handler(signal);
-    std::process::exit(128 + signal)
 }
 
 /// What is wrong with the steps of an operation before any of them is run; defines the flags that are assigned to

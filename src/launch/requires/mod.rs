@@ -6,6 +6,7 @@ mod config;
 mod download;
 mod files;
 mod module;
+mod record;
 mod runs;
 mod source;
 
@@ -15,13 +16,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value as Json, json};
 use thiserror::Error;
 
+pub use record::{chosen, recorded, recorded_files, recorded_of_batch};
 pub use runs::{Isolation, Runs};
 pub use source::project_files;
 
-use crate::flags::{FlagDef, FlagValues, Value, plain};
+use crate::flags::{FlagDef, FlagValues, plain};
 use crate::project::sources::{self, Origin, Resource, Source};
 use crate::project::{OpDef, ProjectError};
-use crate::run::{Dependency, Run, id, meta};
+use crate::run::Dependency;
 
 /// System attribute that keeps what requirements were resolved to.
 pub const DEPS: &str = "deps";
@@ -278,25 +280,6 @@ pub fn runs_for(op: &OpDef, flags: &FlagValues, around: &Around) -> BTreeMap<Str
     runs
 }
 
-/// The runs that a run depends on, as it has recorded: short ids by the names of what required them.
-pub fn recorded(run: &Run) -> BTreeMap<String, String> {
-    recorded_at(&run.meta(&format!("sys/{DEPS}.json")))
-}
-
-/// The same of a batch, as its proto has recorded.
-pub fn recorded_of_batch(batch: &Run) -> BTreeMap<String, String> {
-    recorded_at(&batch.meta(&format!("proto/sys/{DEPS}.json")))
-}
-
-fn recorded_at(path: &Path) -> BTreeMap<String, String> {
-    let record = meta::read_json(path).ok().flatten();
-    let record = record.unwrap_or_default();
-    let entries = record.as_array().into_iter().flatten();
-    let runs = entries.filter_map(|entry| Some((entry["name"].as_str()?, entry["run"].as_str()?)));
-    runs.map(|(name, run)| (name.to_string(), id::short(run).to_string()))
-        .collect()
-}
-
 /// Whether a run that is started again has to find its requirements anew: another one was chosen, or one of them never
 /// stays as it was.
 pub fn changes(op: &OpDef, flags: &FlagValues, earlier: &FlagValues) -> Result<bool, ProjectError> {
@@ -305,22 +288,4 @@ pub fn changes(op: &OpDef, flags: &FlagValues, earlier: &FlagValues) -> Result<b
         .any(|resource| resource.sources.iter().any(|source| source.always_resolve));
     let chosen = |name: &String| flags.get(name).filter(|v| !v.is_null()) != earlier.get(name).filter(|v| !v.is_null());
     Ok(always || flag_names_of(op)?.iter().any(chosen))
-}
-
-/// Files and directories (relative to the run directory) that a run has recorded as dependencies.
-pub fn recorded_files(run: &Run) -> Vec<PathBuf> {
-    let record = meta::read_json(&run.meta(&format!("sys/{DEPS}.json"))).ok().flatten();
-    let record = record.unwrap_or_default();
-    let entries = record.as_array().into_iter().flatten();
-    let files = entries.flat_map(|entry| entry["files"].as_array().into_iter().flatten());
-    files.filter_map(|file| file.as_str().map(PathBuf::from)).collect()
-}
-
-/// Values that keep every run of a record, for a run that repeats another one's choice: what a batch has found at its
-/// beginning holds for all of its trials.
-pub fn chosen(record: &Json) -> FlagValues {
-    let entries = record.as_array().into_iter().flatten();
-    let runs = entries.filter_map(|entry| Some((entry["flag"].as_str()?, entry["run"].as_str()?)));
-    runs.map(|(name, run)| (name.to_string(), Value::Text(run.to_string())))
-        .collect()
 }

@@ -1,12 +1,15 @@
 //! What an operation needs before it runs, understood: the sources of its `requires` and the entries of its
 //! `depends`. Says what is meant and what is wrong with it; finds no file and no run.
 
+mod patterns;
+mod read;
+
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
 use super::fields::SOURCE_KEYS;
 use super::{OpDef, ProjectError};
-use crate::flags::{Data, FlagValues, Value};
+use crate::flags::{Data, FlagValues};
 
 /// One requirement: some sources under a name.
 #[derive(Debug, Clone)]
@@ -132,7 +135,7 @@ pub fn of(op: &OpDef) -> Result<Vec<Resource>, ProjectError> {
 pub fn given(text: &str, cwd: &std::path::Path) -> Resource {
     let source = match text.split_once(':') {
         Some((kind, value)) if SOURCE_KEYS.contains(&kind) && kind != "config" => {
-            read_source(&serde_json::json!({kind: value}), &Map::new()).ok()
+            read::source(&serde_json::json!({kind: value}), &Map::new()).ok()
         }
         _ if text.contains("://") => Some(Source::plain(Origin::Url(text.to_string()))),
         _ => None,
@@ -200,7 +203,7 @@ fn inline_resource(map: Map<String, Json>) -> Result<Resource, String> {
         let name = name.or_else(|| sources.first().map(default_name)).unwrap_or_default();
         return Ok(Resource { name, sources });
     }
-    let source = read_source(&Json::Object(map), &Map::new())?;
+    let source = read::source(&Json::Object(map), &Map::new())?;
     Ok(Resource {
         name: name.unwrap_or_else(|| default_name(&source)),
         sources: vec![source],
@@ -221,92 +224,7 @@ fn sources_of(sources: Option<&Json>, attributes: &Map<String, Json>) -> Result<
         Some(Json::Array(items)) => items.as_slice(),
         Some(one) => std::slice::from_ref(one),
     };
-    items.iter().map(|item| read_source(item, attributes)).collect()
-}
-
-/// Reads a source; what it does not say itself is taken from its resource's `attributes`.
-fn read_source(json: &Json, attributes: &Map<String, Json>) -> Result<Source, String> {
-    let map = match json {
-        Json::String(text) if text.contains("://") => Map::from_iter([("url".to_string(), json.clone())]),
-        Json::String(text) => match text.split_once(':') {
-            Some((kind, value)) if SOURCE_KEYS.contains(&kind) => Map::from_iter([(kind.to_string(), value.into())]),
-            _ => Map::from_iter([("file".to_string(), json.clone())]),
-        },
-        Json::Object(map) => map.clone(),
-        _ => Map::new(),
-    };
-    let fail = |reason: &str| format!("invalid source {}: {reason}", Data::from(json));
-    let keys: Vec<&str> = SOURCE_KEYS.into_iter().filter(|key| map.contains_key(*key)).collect();
-    let (kind, value) = match keys[..] {
-        [] => {
-            let missing = format!("missing required attribute (one of {})", SOURCE_KEYS.join(", "));
-            return Err(fail(&missing));
-        }
-        [key] => (key, text(&map[key]).ok_or_else(|| fail(&format!("{key} is no text")))?),
-        _ => return Err(fail(&format!("conflicting attributes ({})", keys.join(", ")))),
-    };
-    if value.trim().is_empty() {
-        return Err(fail(&format!("{kind} is empty")));
-    }
-    let origin = match kind {
-        "file" => Origin::File(value),
-        "url" => Origin::Url(value),
-        "operation" => Origin::Operation(value.split(',').map(|name| name.trim().to_string()).collect()),
-        "module" => Origin::Module(value),
-        _ => Origin::Config {
-            path: value,
-            params: match map.get("params").map(Value::from_json) {
-                None | Some(Value::Null) => FlagValues::new(),
-                Some(Value::Map(params)) => params,
-                Some(_) => return Err(fail("params is no mapping")),
-            },
-        },
-    };
-    // `path`, `target-type` and the like may be said of the whole resource.
-    let get = |keys: &[&str]| {
-        let own = keys.iter().find_map(|key| map.get(*key));
-        let of_all = || keys.iter().find_map(|key| attributes.get(*key));
-        own.or_else(of_all).filter(|value| !value.is_null())
-    };
-    let only_own = |key: &str| map.get(key).filter(|value| !value.is_null());
-    let truth = |keys: &[&str], default: bool| match get(keys) {
-        None => Ok(default),
-        Some(Json::Bool(value)) => Ok(*value),
-        Some(other) => Err(fail(&format!(
-            "invalid {} value {}: expected yes or no",
-            keys[0],
-            Data::from(other)
-        ))),
-    };
-    let string = |value: Option<&Json>| value.and_then(text);
-    Ok(Source {
-        origin,
-        name: string(only_own("name")),
-        select: patterns(only_own("select")).map_err(|e| fail(&e))?,
-        select_min: pattern(only_own("select-min"), true).map_err(|e| fail(&e))?,
-        select_max: pattern(only_own("select-max"), true).map_err(|e| fail(&e))?,
-        rename: renames(only_own("rename")).map_err(|e| fail(&e))?,
-        target_path: string(get(&["target-path", "path"])),
-        link: match get(&["target-type"]).and_then(Json::as_str) {
-            Some("link") => Some(true),
-            Some("copy") => Some(false),
-            None if get(&["target-type"]).is_none() => None,
-            _ => {
-                let value = Data::from(&get(&["target-type"]).cloned().unwrap_or_default());
-                return Err(fail(&format!("invalid target-type {value}: expected 'link' or 'copy'")));
-            }
-        },
-        preserve_path: truth(&["preserve-path"], false)?,
-        unpack: truth(&["unpack", "default-unpack"], true)?,
-        sha256: string(only_own("sha256")).map(|digest| digest.to_lowercase()),
-        optional: truth(&["optional"], false)?,
-        warn_if_empty: truth(&["warn-if-empty"], true)?,
-        fail_if_empty: truth(&["fail-if-empty"], false)?,
-        flag_name: string(get(&["flag-name"])),
-        replace_existing: truth(&["replace-existing"], false)?,
-        always_resolve: truth(&["always-resolve"], false)?,
-        help: string(get(&["help"])),
-    })
+    items.iter().map(|item| read::source(item, attributes)).collect()
 }
 
 /// An entry of `depends`.
@@ -361,86 +279,6 @@ fn text(value: &Json) -> Option<String> {
         Json::Number(number) => Some(number.to_string()),
         _ => None,
     }
-}
-
-fn patterns(value: Option<&Json>) -> Result<Vec<Regex>, String> {
-    let items = match value {
-        None => return Ok(Vec::new()),
-        Some(Json::Array(items)) => items.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-    };
-    items
-        .iter()
-        .map(|item| pattern(Some(item), false).map(|p| p.expect("there is a value")))
-        .collect()
-}
-
-/// A regular expression that begins where the path does.
-fn pattern(value: Option<&Json>, numbered: bool) -> Result<Option<Regex>, String> {
-    let Some(value) = value else { return Ok(None) };
-    let given = text(value).ok_or_else(|| format!("{} is not a regular expression", Data::from(value)))?;
-    let regex = Regex::new(&format!("^(?:{given})")).map_err(|_| format!("'{given}' is not a regular expression"))?;
-    if numbered && regex.captures_len() != 2 {
-        return Err(format!("'{given}' needs one group, which holds a number"));
-    }
-    Ok(Some(regex))
-}
-
-/// `PATTERN SUB`, a map of both, or a list of these. `\1` in SUB is a group.
-fn renames(value: Option<&Json>) -> Result<Vec<(Regex, String)>, String> {
-    let items = match value {
-        None => return Ok(Vec::new()),
-        Some(Json::Array(items)) => items.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-    };
-    let one = |item: &Json| {
-        let invalid = || format!("invalid rename {}: expected 'PATTERN SUB'", Data::from(item));
-        let (pattern, sub) = match item {
-            Json::String(text) => {
-                // A backslash is a regular expression's here, unless quotes ask for a shell's reading.
-                let words = match text.contains(['\'', '"']) {
-                    true => shlex::split(text).ok_or_else(invalid)?,
-                    false => text.split_whitespace().map(str::to_string).collect(),
-                };
-                match words.as_slice() {
-                    [pattern, sub] => (pattern.clone(), sub.clone()),
-                    _ => return Err(invalid()),
-                }
-            }
-            Json::Object(map) => match (map.get("pattern"), map.get("repl").or_else(|| map.get("sub"))) {
-                (Some(Json::String(pattern)), Some(Json::String(sub))) => (pattern.clone(), sub.clone()),
-                _ => return Err(invalid()),
-            },
-            _ => return Err(invalid()),
-        };
-        let regex = Regex::new(&pattern).map_err(|_| format!("'{pattern}' is not a regular expression"))?;
-        Ok((regex, group_references(&sub)))
-    };
-    items.iter().map(one).collect()
-}
-
-/// `\1` and `\g<name>` as `${1}` and `${name}`.
-fn group_references(sub: &str) -> String {
-    let mut out = String::with_capacity(sub.len());
-    let mut rest = sub;
-    while let Some(c) = rest.chars().next() {
-        let after = &rest[c.len_utf8()..];
-        rest = after;
-        match (c, after.chars().next()) {
-            ('$', _) => out.push_str("$$"),
-            ('\\', Some(digit)) if digit.is_ascii_digit() => {
-                out.push_str(&format!("${{{digit}}}"));
-                rest = &after[1..];
-            }
-            ('\\', Some('g')) if after.starts_with("g<") && after.contains('>') => {
-                let end = after.find('>').unwrap_or(after.len());
-                out.push_str(&format!("${{{}}}", &after[2..end]));
-                rest = &after[end + 1..];
-            }
-            _ => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -509,7 +347,6 @@ mod tests {
             (source.link, source.preserve_path, source.unpack),
             (Some(true), true, false)
         );
-        assert_eq!(group_references("a$b\\g<n>\\x"), "a$$b${n}\\x");
     }
 
     #[test]
