@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::event::Event;
-use crate::run::meta;
+use crate::run::{meta, reason};
 
 /// Version of the lines. A reader refuses later ones.
 pub const VERSION: u32 = 1;
@@ -49,7 +49,7 @@ enum Fault {
 /// Why a journal cannot be read or written.
 #[derive(Debug, Error)]
 pub enum JournalError {
-    #[error("cannot {action} {}: {error}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), reason(error))]
     Io {
         action: &'static str,
         path: PathBuf,
@@ -129,6 +129,9 @@ impl Journal {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_micros());
         let line = encode(event, self.lines + 1, now as u64);
+        // Writing to a file that was deleted succeeds, and says nothing to anybody.
+        let there = std::fs::metadata(&self.path).map_err(|error| JournalError::io("write", &self.path, error));
+        there?;
         if let Err(error) = self.file.write_all(line.as_bytes()) {
             // A torn line would be ignored by readers, but not in front of another line.
             let _ = self.file.set_len(self.length);

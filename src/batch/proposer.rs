@@ -11,6 +11,7 @@ use super::plan::{Plan, PlanError, Proposes};
 use super::program::Program;
 use super::record::Record;
 use crate::flags::FlagValues;
+use crate::run::reason;
 
 /// A question, as the scheduler asks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Proposer {
         std::thread::Builder::new()
             .name("optimizer".into())
             .spawn(move || search(searcher, &work, reply))
-            .expect("a thread can be started");
+            .map_err(|error| PlanError::NoThread(reason(&error)))?;
         Ok(Proposer::Searching(Thread { to }))
     }
 

@@ -117,14 +117,14 @@ pub fn open(batch: &Run) -> Result<Study, ResumeError> {
     {
         std::thread::sleep(Duration::from_millis(5));
     }
-    match driver(batch) {
-        Some((pid, host)) => Err(ResumeError::Running {
-            id: batch.id().to_string(),
-            pid,
-            host,
-        }),
-        None => Ok(study),
-    }
+    refusal(batch).map_or(Ok(study), Err)
+}
+
+/// Why a batch that is being carried out cannot be taken.
+pub(super) fn refusal(batch: &Run) -> Option<ResumeError> {
+    let (pid, host) = driver(batch)?;
+    let id = batch.id().to_string();
+    Some(ResumeError::Running { id, pid, host })
 }
 
 /// Reads what a batch was made for, whether it is running or not.

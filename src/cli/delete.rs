@@ -60,10 +60,14 @@ pub fn run(args: DeleteArgs, context: &Context) -> CommandResult {
         if row.status == Status::Running {
             stop_first(row)?;
         }
-        if args.permanent {
-            remove::delete_permanently(&row.run)
-        } else {
-            remove::delete(&row.run)
+        let deleted = match args.permanent {
+            true => remove::delete_permanently(&row.run),
+            false => remove::delete(&row.run),
+        };
+        match deleted {
+            // Somebody else was faster: it is deleted.
+            Err(RunError::NoRun(_)) => Ok(()),
+            other => other,
         }
     })
 }

@@ -12,6 +12,9 @@ pub enum RunError {
         path: PathBuf,
         source: io::Error,
     },
+    /// It is left without an end, as if its supervisor had died.
+    #[error("cannot record the result of run {id}: {reason}")]
+    Unrecorded { id: String, reason: String },
     /// The machine has no more processes, files or memory for its program.
     #[error("cannot run {name}: {reason}")]
     Short { name: String, reason: String },
@@ -55,7 +58,10 @@ impl RunError {
     /// True where the machine is to blame, and not what is run: a file that cannot be read or written, a runs home
     /// that is gone. Any other run would meet the same.
     pub fn is_of_the_machine(&self) -> bool {
-        matches!(self, RunError::File { .. } | RunError::Short { .. })
+        matches!(
+            self,
+            RunError::File { .. } | RunError::Short { .. } | RunError::Unrecorded { .. }
+        )
     }
 
     /// The code `gage` exits with.

@@ -24,7 +24,8 @@ pub(crate) struct Recorder {
     found: Vec<Scalar>,
     /// When values were first kept back.
     unflushed: Option<Instant>,
-    failed: bool,
+    /// Why values could not be written.
+    failed: Option<String>,
     attributes: Option<Attributes>,
     lines: [Lines; 2],
     values: BTreeMap<String, String>,
@@ -51,7 +52,7 @@ impl Recorder {
             writer: Writer::new(run.meta("scalars")),
             found: Vec::new(),
             unflushed: None,
-            failed: false,
+            failed: None,
             attributes,
             lines: Default::default(),
             values: BTreeMap::new(),
@@ -80,6 +81,11 @@ impl Recorder {
         }
         let problem = self.record(each);
         problem.or_else(|| self.flush())
+    }
+
+    /// Why values of this run are missing, if any are.
+    pub(crate) fn failed(&self) -> Option<&str> {
+        self.failed.as_deref()
     }
 
     /// How long until [`Recorder::tick`] has something to do.
@@ -113,13 +119,13 @@ impl Recorder {
         let mut problem = None;
         for scalar in self.found.drain(..) {
             each(&scalar);
-            if self.failed {
+            if self.failed.is_some() {
                 continue;
             }
             self.unflushed.get_or_insert_with(Instant::now);
             if let Err(error) = self.writer.add(&scalar, clock::now_us() as f64 / 1e6) {
-                self.failed = true;
-                problem = Some(reason(&error));
+                self.failed = Some(reason(&error));
+                problem.clone_from(&self.failed);
             }
         }
         problem
@@ -127,12 +133,12 @@ impl Recorder {
 
     fn flush(&mut self) -> Option<String> {
         self.unflushed = None;
-        if self.failed {
+        if self.failed.is_some() {
             return None;
         }
         let error = self.writer.flush().err()?;
-        self.failed = true;
-        Some(reason(&error))
+        self.failed = Some(reason(&error));
+        self.failed.clone()
     }
 }
 

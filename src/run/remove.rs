@@ -25,12 +25,19 @@ impl Run {
 /// Takes a run away so that it can be restored.
 pub fn delete(run: &Run) -> Result<(), RunError> {
     let target = Run::deleted(run.home(), run.id());
-    if !run.meta("").is_dir() {
-        return Err(RunError::NoRun(run.id().to_string()));
+    let (meta, aside) = (run.meta(""), target.meta(""));
+    // The one step that decides who deletes it, where several do.
+    loop {
+        match fs::rename(&meta, &aside) {
+            Ok(()) => break,
+            Err(error) if meta::is_missing(&error) => return Err(RunError::NoRun(run.id().to_string())),
+            // An earlier run of the same id: the newer one takes its place.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => remove_parts(&target)?,
+            other => return other.during("rename", &meta),
+        }
     }
-    // What an earlier run of the same id left: the newer one takes its place.
-    remove_parts(&target)?;
-    for (from, to) in run.parts().iter().zip(target.parts()) {
+    for (from, to) in run.parts().iter().zip(target.parts()).skip(1) {
+        remove(&to).during("remove", &to)?;
         rename(from, &to)?;
     }
     Ok(())

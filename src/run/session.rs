@@ -110,6 +110,15 @@ impl Session {
         self.lease.release();
     }
 
+    /// Leaves a run that ended without an end: it counts as lost with what it said.
+    pub(crate) fn abandon(mut self) {
+        self.log
+            .line("Not finalized: what the program printed could not be recorded");
+        self.log.flush();
+        self.output.seal();
+        self.lease.release();
+    }
+
     /// Finalizes the run. Gives what went wrong on the way.
     pub(crate) fn end(mut self, code: i32, caller: &Caller) -> Vec<String> {
         if let Err(problem) = self.recorder.store_attributes(&self.run) {

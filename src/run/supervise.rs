@@ -99,6 +99,13 @@ pub fn supervise(run: &Run, how: &mut Supervise<'_>) -> Result<Exit, RunError> {
             (code, None, Some(format!("cannot run {}: {reason}", session.facts.name)))
         }
     };
+    let is_trial = run.meta("sys/batch.json").exists();
+    if let Some(reason) = session.recorder.failed().filter(|_| is_trial && code == 0) {
+        // A trial without its result would be done for nothing, and nobody would know.
+        let (id, reason) = (run.id().to_string(), reason.to_string());
+        session.abandon();
+        return Err(RunError::Unrecorded { id, reason });
+    }
     let time_up = cause == Some(Cause::TimeUp);
     let stopped = cause == Some(Cause::Asked) || (not_started.is_none() && session.lease.is_stopping());
     let exceeded = match cause {

@@ -1,5 +1,6 @@
 //! What the scheduler wishes for, carried out: asking, making, launching, and finding out what became of a run.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::super::event::{Event, Proposed, Status};
@@ -314,7 +315,13 @@ impl Driver<'_, '_> {
     /// Does what takes a while on a thread of its own; the driver does not end before it is done.
     pub(super) fn aside(&mut self, work: impl FnOnce() + Send + 'static) {
         self.aside.retain(|thread| !thread.is_finished());
-        self.aside.push(std::thread::spawn(work));
+        let work = Arc::new(Mutex::new(Some(work)));
+        let theirs = Arc::clone(&work);
+        match std::thread::Builder::new().spawn(move || take(&theirs)) {
+            Ok(thread) => self.aside.push(thread),
+            // No more threads: everything else waits.
+            Err(_) => take(&work),
+        }
     }
 
     /// Process id of a run's program, as the run has it.
@@ -327,5 +334,13 @@ impl Driver<'_, '_> {
         self.flying.remove(id);
         self.adopted.remove(&trial);
         self.orphans.remove(&trial);
+    }
+}
+
+/// Does a piece of work, if nobody has.
+fn take(work: &Mutex<Option<impl FnOnce()>>) {
+    let work = work.lock().expect("nobody panics with it").take();
+    if let Some(work) = work {
+        work();
     }
 }

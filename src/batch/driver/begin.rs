@@ -29,9 +29,11 @@ pub fn drive(
         let (journal, _) = journal.map_err(|error| DriveError::journal(error, &batch))?;
         begin(plan, making, report, stop, &batch, hosted, journal, first)
     });
-    let driver = begun.inspect_err(|_| {
-        // Nothing half-made is left behind; the error at hand is the one to report.
-        let _ = run::remove::delete_permanently(&batch);
+    let driver = begun.inspect_err(|error| {
+        // Nothing half-made is left behind, unless somebody else has taken it; the error at hand is the one to report.
+        if !matches!(error, DriveError::Run(RunError::Running(_) | RunError::Taken(_))) {
+            let _ = run::remove::delete_permanently(&batch);
+        }
     })?;
     driver.run()
 }
@@ -138,7 +140,12 @@ pub fn go_on(
     let cut = PowerCut::of(batch);
     let path = batch.meta(journal::FILE);
     let failed = |error| DriveError::journal(error, batch);
-    let hosted = host(batch, is_new(&journal::read(&path).map_err(failed)?))?;
+    let hosted = host(batch, is_new(&journal::read(&path).map_err(failed)?)).map_err(|error| {
+        let other = matches!(error, RunError::Running(_)).then(|| resume::refusal(batch));
+        other
+            .flatten()
+            .map_or(DriveError::Run(error), |refusal| DriveError::Taken(Box::new(refusal)))
+    })?;
     request::forget_answers(batch);
     // Whoever holds the lease writes the journal, so it is only now that it stays what it is.
     let (mut journal, events) = Journal::open(&path).map_err(failed)?;

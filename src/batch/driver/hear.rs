@@ -47,7 +47,7 @@ impl Driver<'_, '_> {
             }
             Failed { message, machine, .. } => {
                 let event = match self.fate(&id, trial, attempt) {
-                    Fate::Waiting { .. } if machine => return Err(self.machine(message)),
+                    Fate::Waiting { .. } | Fate::Lost if machine => return Err(self.machine(message)),
                     Fate::Waiting { .. } => Some(Event::Ended(trials::failed(trial, attempt, 1, message))),
                     fate => self.not_waiting(&id, trial, attempt, fate)?,
                 };

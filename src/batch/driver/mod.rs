@@ -27,11 +27,12 @@ use super::program::{Program, Said, Task};
 use super::proposer::{Answer, Listed, Proposer};
 use super::record::Record;
 use super::report::Report;
+use super::resume::ResumeError;
 use super::scheduler::{Action, State};
 use super::signals::{Watch, Why};
 use super::trials::Making;
 use crate::executor::{self, Executor};
-use crate::run::{Facts, Hosted, Run, RunError, StopFlag};
+use crate::run::{Facts, Hosted, Run, RunError, StopFlag, meta};
 
 /// How long a trial may take to stop before it is killed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,6 +67,12 @@ pub enum DriveError {
     Plan(#[from] PlanError),
     #[error("{error}\nTo go on with the batch, use 'gage run --resume {batch}'.")]
     Journal { error: JournalError, batch: String },
+    /// Somebody has deleted it.
+    #[error("batch {batch} is gone: {error}")]
+    Gone { error: JournalError, batch: String },
+    /// Somebody else was faster to take the batch.
+    #[error(transparent)]
+    Taken(Box<ResumeError>),
     /// What keeps any trial from being made or started: none of them has failed.
     #[error("{reason}\nNo trial has failed for this. To go on with the batch, use 'gage run --resume {batch}'.")]
     Machine { reason: String, batch: String },
@@ -82,7 +89,10 @@ pub enum DriveError {
 impl DriveError {
     fn journal(error: JournalError, batch: &Run) -> DriveError {
         let batch = batch.id().to_string();
-        DriveError::Journal { error, batch }
+        match &error {
+            JournalError::Io { error: io, .. } if meta::is_missing(io) => DriveError::Gone { error, batch },
+            _ => DriveError::Journal { error, batch },
+        }
     }
 }
 

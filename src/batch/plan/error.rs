@@ -42,6 +42,8 @@ pub enum PlanError {
         "cannot find operation {0}\nYou may need to include a model in the form MODEL:OPERATION. Try 'gage operations' for a list of available operations."
     )]
     UnknownOptimizer(String),
+    #[error("cannot start a thread: {0}")]
+    NoThread(String),
     #[error("operation '{0}' does not support --stage-trials")]
     CannotStageTrials(String),
     #[error("optimizer does not support {0}")]
