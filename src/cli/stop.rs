@@ -14,6 +14,9 @@ use crate::run::{Run, children, meta};
 use crate::store::RunRow;
 
 /// Stop running runs
+///
+/// Every process of a run is asked to end, also one in a session of its own; a batch or steps run stops what it has
+/// started. Processes that do not end in time are named, with exit code 1.
 #[derive(Args)]
 pub struct StopArgs {
     /// Runs to stop (default: all that are running and match the filters)

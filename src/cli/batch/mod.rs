@@ -58,13 +58,17 @@ struct ResumeArgs {
     #[arg(long)]
     keep_batch: bool,
 
-    /// Go on in the background, on and on when the terminal is closed
-    #[arg(long)]
+    /// Go on in the background, also when the terminal is closed
+    #[arg(short, long)]
     background: bool,
 
     /// Go on in the background, with the process id in this file while it runs
     #[arg(long, value_name = "PATH")]
     pidfile: Option<PathBuf>,
+
+    /// Stop the batch after N minutes
+    #[arg(long, value_name = "N")]
+    stop_after: Option<f64>,
 
     /// Keep the trials' output off the terminal
     #[arg(short, long)]
@@ -108,6 +112,7 @@ impl ResumeArgs {
             resume: Some(self.batch.unwrap_or_default()),
             keep_batch: self.keep_batch,
             background: self.background,
+            stop_after: self.stop_after,
             pidfile: self.pidfile,
             quiet: self.quiet,
             ..RunArgs::default()

@@ -88,10 +88,10 @@ pub struct RunArgs {
     /// Run only if no completed or running run has the same flags
     #[arg(long)]
     pub needed: bool,
-    /// Stop the run after N minutes
+    /// Stop the run, or the whole batch, after N minutes
     #[arg(long, value_name = "N")]
     pub stop_after: Option<f64>,
-    /// Run in the background, on and on when the terminal is closed
+    /// Run in the background, also when the terminal is closed
     #[arg(short, long)]
     pub background: bool,
     /// Run in the background, with the process id in this file while it runs

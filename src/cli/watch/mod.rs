@@ -20,10 +20,13 @@ use crate::run::status::{self, Status};
 use crate::run::{Run, children, meta, pidfile};
 use crate::store::RunRow;
 
-/// Show the output of a running run as it comes
+/// Show the output of a run from its beginning, then as it comes
+///
+/// Ends when the run ends. Ctrl-C ends the watch and leaves the run alone. A batch is shown with the output of its
+/// trials and, on a terminal, how far it is.
 #[derive(Args)]
 pub struct WatchArgs {
-    /// Run to watch (default: the newest that is running)
+    /// Run to watch (default: the newest that is running, or that has just ended in the background)
     #[arg(value_name = "RUN")]
     run: Option<String>,
 
