@@ -12,8 +12,8 @@ pub fn duration(text: &str) -> Result<f64, String> {
     };
     match seconds {
         Some(seconds) if seconds.is_finite() && seconds > 0.0 => Ok(seconds),
-        Some(_) => Err(format!("'{text}' is not longer than 0.")),
-        None => Err(format!("'{text}' is not a duration, such as 90s, 10m or 1h30m.")),
+        Some(seconds) if seconds.is_finite() => Err(format!("'{text}' is not longer than 0.")),
+        _ => Err(format!("'{text}' is not a duration, such as 90s, 10m or 1h30m.")),
     }
 }
 
@@ -50,7 +50,29 @@ pub fn size(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn amounts_are_positive_or_refused(text in "[0-9.eE+ -]{0,6}[a-zA-Z ]{0,6}[0-9]{0,3}[a-z]{0,3}") {
+            if let Ok(seconds) = duration(&text) {
+                prop_assert!(seconds > 0.0 && seconds.is_finite());
+            }
+            if let Ok(bytes) = size(&text) {
+                prop_assert!(bytes > 0);
+            }
+        }
+
+        #[test]
+        fn whole_amounts_are_exact(number in 1u32..1_000_000, unit in 0usize..4) {
+            let (minutes, name) = [(1u64, "m"), (60, "h"), (1, " minutes"), (60, " hours")][unit];
+            prop_assert_eq!(duration(&format!("{number}{name}")), Ok((u64::from(number) * minutes * 60) as f64));
+            let (power, name) = [(0, ""), (1, "K"), (2, "MiB"), (1, "k")][unit];
+            prop_assert_eq!(size(&format!("{number}{name}")), Ok(u64::from(number) << (10 * power)));
+        }
+    }
 
     #[test]
     fn durations() {

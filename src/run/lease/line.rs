@@ -89,6 +89,19 @@ mod tests {
         assert_eq!(serde_json::from_slice::<Lease>(&text).unwrap(), lease());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_lease_or_none(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..600), every: u64) {
+            let home = tempfile::tempdir().unwrap();
+            let run = crate::run::Run::new(home.path(), "abc");
+            std::fs::write(run.lease_file(), bytes).unwrap();
+            assert!(!Lease::read(&run).is_some_and(|lease| lease.is_held(&run)));
+            let lease = Lease { every, ..lease() };
+            std::fs::write(run.lease_file(), text(&lease)).unwrap();
+            assert!(Lease::read(&run).unwrap().is_held(&run), "just written");
+        }
+    }
+
     #[test]
     fn writers_do_not_overwrite_each_other() {
         let dir = tempfile::tempdir().unwrap();

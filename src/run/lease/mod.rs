@@ -107,7 +107,8 @@ impl Lease {
     fn every(&self) -> Duration {
         match self.every {
             0 => TOUCH_EVERY,
-            ms => Duration::from_millis(ms),
+            // Whoever wrote it: a day is long enough.
+            ms => Duration::from_millis(ms.min(86_400_000)),
         }
     }
 
