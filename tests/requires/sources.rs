@@ -130,8 +130,18 @@ fn named_resources_modules_and_dep() {
         "Resolving module:no_such_module.x dependency\ngage: run failed because a dependency was not met: could not resolve \
          'module:no_such_module.x' in module:no_such_module.x resource: No module named no_such_module.x\nTry pip.\n"
     );
-    world.ok("run m:a -D out/c.txt -y");
-    assert_eq!(world.file(&world.id("m:a", 0), "c.txt"), "c");
+    let said = world.ok("run m:a -D out/c.txt -D b.txt -y");
+    assert_eq!(
+        said.err,
+        "Resolving stuff dependency\nResolving file:out/c.txt dependency\nResolving file:b.txt dependency\n"
+    );
+    let run = world.id("m:a", 0);
+    assert_eq!(world.file(&run, "c.txt"), "c");
+    let manifest = world.file(&run, "meta/manifest");
+    assert!(
+        manifest.contains(" b.txt\n") && !manifest.contains("s 3e23"),
+        "{manifest}"
+    );
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub fn restart(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
     let given = Assignments::parse(&args.words)?;
     let project_dir = op.project_dir.clone();
     steps::prepare(&mut op, &given, &project_dir)?;
-    requires::define_flags(&mut op)?;
+    needs::complete(&mut op, args, context)?;
     let has_steps = !op.steps.is_empty();
     let prepared = prepare(args, op, &given, &facts.flags, context)?;
     if prepared.optimizer.is_some() {
@@ -157,7 +157,7 @@ pub fn proto(args: &RunArgs, word: &str, context: &Context) -> CommandResult {
         },
     };
     let mut op = op;
-    requires::define_flags(&mut op)?;
+    needs::complete(&mut op, args, context)?;
     steps::prepare(&mut op, &Assignments::parse(args.assignments())?, &project.dir)?;
     let given = Assignments::parse(args.assignments())?;
     let known = facts

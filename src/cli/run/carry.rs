@@ -70,8 +70,6 @@ impl Recipe {
         let params = attrs.remove(RUN_PARAMS).unwrap_or_default();
         let text = |value: &Json| value.as_str().map(str::to_string);
         around.force |= params["force-deps"].as_bool().unwrap_or_default();
-        let more = params["dependencies"].as_array().into_iter().flatten();
-        around.more.extend(more.filter_map(text));
         // What was found at the beginning holds for all trials.
         around.fixed = requires::chosen(&attrs.remove(requires::DEPS).unwrap_or_default());
         Recipe {
@@ -130,10 +128,9 @@ impl Recipe {
     fn proto(&self, values: &FlagValues) -> RunSpec {
         let mut spec = self.trial(values);
         let Naming { label, tags, comment } = &self.naming;
-        let more = &self.around.more;
         let force = self.around.force;
         let params = json!({
-            "label": label, "tags": tags, "comment": comment, "env": self.env, "dependencies": more, "force-deps": force
+            "label": label, "tags": tags, "comment": comment, "env": self.env, "force-deps": force
         });
         spec.attrs.insert(RUN_PARAMS.to_string(), params);
         spec

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use super::{CommandResult, Context, Failure, editor, eprint_line, steps};
 use crate::flags::{Assignments, FlagValues, Value, encode};
-use crate::launch::{self, Wish, requires};
+use crate::launch::{self, Wish};
 use crate::project::OpDef;
 use crate::queue;
 use crate::report::prompt;
@@ -65,7 +65,7 @@ pub fn run(mut args: RunArgs, context: &Context) -> CommandResult {
         given = edit_flags(&op, &given)?;
     }
     steps::prepare(&mut op, &given, &project.dir)?;
-    requires::define_flags(&mut op)?;
+    needs::complete(&mut op, &args, context)?;
     let wish = Wish {
         optimizer: args.optimizer.as_deref(),
         optimize: args.optimize,

@@ -8,7 +8,7 @@ use crate::cli::{Context, Failure, eprint};
 use crate::flags::{FlagValues, Value};
 use crate::launch;
 use crate::launch::requires::{self, Around, Isolation, Resolved};
-use crate::project::OpDef;
+use crate::project::{OpDef, sources};
 use crate::run::Run;
 
 /// Where the requirements of a run with these options are looked for.
@@ -18,7 +18,6 @@ pub fn around(args: &RunArgs, home: &Path, context: &Context) -> Around {
         isolate: args.isolate_runs,
     };
     Around {
-        more: args.dependencies.clone(),
         force: args.force_deps,
         ..Around::new(home, &context.cwd, isolation)
     }
@@ -31,6 +30,17 @@ pub fn of_batch(batch: &Run, op: &OpDef) -> Around {
         isolate: None,
     };
     Around::new(batch.home(), &op.project_dir, isolation)
+}
+
+/// Adds to an operation what the options say it requires besides, and the flags that choose what it requires.
+pub fn complete(op: &mut OpDef, args: &RunArgs, context: &Context) -> Result<(), Failure> {
+    for text in &args.dependencies {
+        let required = sources::given(text, &context.cwd);
+        if !op.requires.contains(&required) {
+            op.requires.push(required);
+        }
+    }
+    Ok(requires::define_flags(op)?)
 }
 
 /// Says which requirements no run can meet as things are.

@@ -81,7 +81,7 @@ fn read(step: Step) -> Result<ReadStep, Failure> {
     let mut words = text.words.into_iter();
     let operation = words
         .next()
-        .filter(|word| !word.contains('=') && !word.starts_with('@'))
+        .filter(|word| !word.is_empty() && !word.contains('=') && !word.starts_with('@'))
         .ok_or_else(|| invalid("must name an operation".into()))?;
     let mut flags = Vec::new();
     let mut batch_files = Vec::new();
@@ -257,6 +257,16 @@ mod tests {
             ]
         );
         assert_eq!(step.ignored, ["nonsense", "run-dir", "stage"]);
+    }
+
+    proptest::proptest! {
+        /// Any text is a step or refused; what is understood names an operation.
+        #[test]
+        fn any_text_is_read(text in "[a-z=@:\\-' \"\\[\\],1é]{0,24}") {
+            if let Ok(step) = one(json!(text)) {
+                proptest::prop_assert!(!step.operation.is_empty());
+            }
+        }
     }
 
     #[test]

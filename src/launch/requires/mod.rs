@@ -52,8 +52,6 @@ pub struct Around {
     /// Relative paths that are given as values begin here.
     pub cwd: PathBuf,
     pub runs: Runs,
-    /// Requirements besides the operation's.
-    pub more: Vec<String>,
     /// Values for what is not given otherwise, see [`chosen`].
     pub fixed: FlagValues,
     /// Go on when a requirement is not met.
@@ -72,7 +70,6 @@ impl Around {
             cache,
             cwd: cwd.to_path_buf(),
             runs: Runs::new(home, isolation),
-            more: Vec::new(),
             fixed: FlagValues::new(),
             force: false,
         }
@@ -91,17 +88,10 @@ pub struct Resolved {
     pub record: Json,
 }
 
-/// Everything that an operation requires, with what was given besides.
-fn resources(op: &OpDef, around: &Around) -> Result<Vec<Resource>, ProjectError> {
-    let mut all = sources::of(op)?;
-    all.extend(around.more.iter().map(|text| sources::given(text, &around.cwd)));
-    Ok(all)
-}
-
 /// Warnings (without `WARNING: `) of requirements that no run can meet as things are.
 pub fn missing(op: &OpDef, flags: &FlagValues, around: &Around) -> Result<Vec<String>, Unmet> {
     let mut warnings = Vec::new();
-    for resource in resources(op, around)? {
+    for resource in sources::of(op)? {
         for source in resource.sources.iter().filter(|source| !source.optional) {
             if let Origin::Operation(names) = &source.origin
                 && around
@@ -126,7 +116,7 @@ pub fn resolve(op: &OpDef, flags: &FlagValues, around: &Around, tell: &mut dyn F
         text.push_str(&line);
         tell(&line);
     };
-    for resource in resources(op, around)? {
+    for resource in sources::of(op)? {
         for source in &resource.sources {
             let name = source.name.as_deref().unwrap_or(&resource.name);
             if !source.is_depends() || matches!(source.origin, Origin::RunFiles { .. }) {
@@ -267,7 +257,7 @@ pub fn define_flags(op: &mut OpDef) -> Result<(), ProjectError> {
 /// The runs that a run with these flags would depend on, as far as they can be found.
 pub fn runs_for(op: &OpDef, flags: &FlagValues, around: &Around) -> BTreeMap<String, String> {
     let mut runs = BTreeMap::new();
-    for resource in resources(op, around).unwrap_or_default() {
+    for resource in sources::of(op).unwrap_or_default() {
         for source in &resource.sources {
             if let Origin::Operation(names) = &source.origin
                 && let Ok(run) = around.runs.choose(op, names, value(source, &resource, flags, around))

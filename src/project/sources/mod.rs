@@ -131,26 +131,13 @@ pub fn of(op: &OpDef) -> Result<Vec<Resource>, ProjectError> {
     read.chain(depends).map(|r| r.map_err(ProjectError::new)).collect()
 }
 
-/// What one `--dep` asks for: a path, an address, or `TYPE:VALUE`. Relative paths are taken from `cwd`.
-pub fn given(text: &str, cwd: &std::path::Path) -> Resource {
-    let source = match text.split_once(':') {
-        Some((kind, value)) if SOURCE_KEYS.contains(&kind) && kind != "config" => {
-            read::source(&serde_json::json!({kind: value}), &Map::new()).ok()
-        }
-        _ if text.contains("://") => Some(Source::plain(Origin::Url(text.to_string()))),
-        _ => None,
-    };
-    let source = source.unwrap_or_else(|| {
-        let path = cwd.join(text);
-        Source::plain(Origin::File(path.to_string_lossy().into_owned()))
-    });
-    let source = Source {
-        preserve_path: false,
-        ..source
-    };
-    Resource {
-        name: default_name(&source),
-        sources: vec![source],
+/// What one `--dep` adds to an operation's `requires`: a path, an address, or `TYPE:VALUE`. Relative paths are taken
+/// from `cwd`.
+pub fn given(text: &str, cwd: &std::path::Path) -> Json {
+    match text.split_once(':') {
+        Some((kind, value)) if SOURCE_KEYS.contains(&kind) => serde_json::json!({kind: value}),
+        _ if text.contains("://") => serde_json::json!({"url": text}),
+        _ => serde_json::json!({"file": cwd.join(text), "name": format!("file:{text}")}),
     }
 }
 

@@ -90,6 +90,18 @@ fn group_references(sub: &str) -> String {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        /// Whatever is written for a rename is understood or refused, and never panics.
+        #[test]
+        fn any_rename_is_read(text in "[a-z(\\\\\\[ '\"g<>$0-9é]{0,12}", name in "[a-z0-9é]{0,6}") {
+            if let Ok(renames) = renames(Some(&Json::from(text))) {
+                for (pattern, sub) in renames {
+                    pattern.replace(&name, sub.as_str());
+                }
+            }
+        }
+    }
+
     #[test]
     fn groups_are_written_as_in_python() {
         assert_eq!(group_references("a$b\\g<n>\\x\\2"), "a$$b${n}\\x${2}");
