@@ -185,19 +185,26 @@ pub(crate) fn seal_extra(run: &Run) {
 }
 
 /// Finalizes a run whose supervisor and process are gone without an exit code, recording `code` (a negative signal
-/// number: nobody knows the code of its own). Fails when somebody still runs it, and does nothing to one that
-/// ended or was never started.
+/// number: nobody knows the code of its own), or finishes what a supervisor had begun that died with the exit code
+/// written. Fails when somebody still runs it, and does nothing to one that was finalized or never started.
 pub fn orphan(run: &Run, code: i32) -> Result<(), RunError> {
-    if run.meta("proc/exit").exists() || !run.meta("started").exists() {
+    let ended = run.meta("proc/exit").exists();
+    if !run.meta("started").exists() || (ended && !run.lease_file().exists()) {
         return Ok(());
     }
+    let facts = Facts::read(run)?;
     // A lease of another host is theirs as long as it is touched.
     let held = Held::claim(run, false)?;
-    let facts = Facts::read(run)?;
     let mut log = Log::open(&run.meta("log/runner"));
     let mut problems = Vec::new();
-    log.line("Supervisor and process are gone: recording the run as terminated");
-    let held = record_exit(run, code, Some(held), &mut log, &mut problems);
+    let held = if ended {
+        log.line("Supervisor is gone: finalizing the run in its place");
+        let _ = fs::remove_file(run.meta("proc/lock"));
+        Some(held)
+    } else {
+        log.line("Supervisor and process are gone: recording the run as terminated");
+        record_exit(run, code, Some(held), &mut log, &mut problems)
+    };
     for entry in fs::read_dir(run.meta("output")).into_iter().flatten().flatten() {
         if let Ok(about) = entry.metadata() {
             use std::os::unix::fs::PermissionsExt;

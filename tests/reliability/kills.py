@@ -95,8 +95,10 @@ class Round:
             for pid in self.luck.sample([pid, *workers], len(workers) + 1):
                 kill(pid)
         else:
-            self.terminated.update(programs.values())
-            everybody = [driver.pid, *self.study.processes()]
+            found = self.study.processes()
+            entries = (entry for _, environment in found.values() for entry in environment)
+            self.terminated.update(entry[7:].decode() for entry in entries if entry.startswith(b"RUN_ID="))
+            everybody = [driver.pid, *found]
             for pid in self.luck.sample(everybody, len(everybody)):
                 kill(pid)
             self.killed_driver = True

@@ -275,6 +275,7 @@ impl Driver<'_, '_> {
                 Some(Event::Started { trial, attempt, pid })
             }
             Fate::Ended(ended) => {
+                self.finish(id);
                 self.land(id, trial);
                 Some(Event::Ended(*ended))
             }
@@ -299,10 +300,19 @@ impl Driver<'_, '_> {
         }
     }
 
+    /// Finishes what a worker left that was killed after it had written the exit code.
+    fn finish(&mut self, id: &str) {
+        let run = Run::new(&self.making.home, id);
+        if run.lease_file().exists() && !Lease::read(&run).is_some_and(|lease| lease.is_held(&run)) {
+            // As it is, the result can be read all the same.
+            self.aside(move || drop(run::finalize_orphan(&run, -9)));
+        }
+    }
+
     /// Gives the run of an attempt that is lost, by the journal, its end, and ends what is left of it.
     pub(super) fn bury(&mut self, id: &str) {
         let run = Run::new(&self.making.home, id);
-        if run::status::exit_code(&run).is_some() {
+        if run::status::exit_code(&run).is_some() && !run.lease_file().exists() {
             return;
         }
         self.aside(move || {
