@@ -54,7 +54,12 @@ pub fn ask(batch: &Run, change: Change) -> Result<Changed, AskError> {
         error,
     };
     let request = Request::new(change).map_err(io)?;
-    request.send(batch).map_err(io)?;
+    match request.send(batch) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(AskError::Deleted(batch.id().to_string()));
+        }
+        sent => sent.map_err(io)?,
+    }
     let asked = wait(batch, &request);
     if asked.is_err() {
         // Whatever went wrong here must not happen later behind the back of whoever asked.
@@ -77,6 +82,9 @@ fn wait(batch: &Run, request: &Request) -> Result<Changed, AskError> {
         }
         if !waits {
             return without_answer(batch, request, driven);
+        }
+        if !batch.meta(journal::FILE).exists() {
+            return Err(AskError::Deleted(batch.id().to_string()));
         }
         if resume::driver(batch).is_none() && settle(batch)? {
             driven = false;

@@ -7,6 +7,9 @@ use super::record::Record;
 use super::request::{Answer, Change, Request, Which};
 use super::scheduler::State;
 
+/// More slots than any machine has use for.
+const MOST_JOBS: usize = 100_000;
+
 /// Where a request is decided.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
@@ -83,6 +86,9 @@ pub fn decide(request: &Request, place: Place<'_>, run: &str) -> Decided {
             trials_text(*jobs as u64)
         )),
         Change::Jobs(_) if is_over(place) => over(batch),
+        Change::Jobs(jobs) if *jobs > MOST_JOBS => Decided::refused(format!(
+            "batch {batch} cannot run {jobs} trials at a time - {MOST_JOBS} are the most"
+        )),
         Change::Jobs(jobs) => {
             let lag = scheduler.lag();
             let bound = match scheduler.rules().deterministic && *jobs > lag {

@@ -2,7 +2,7 @@
 //! appended to. Must not interpret events.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,6 +14,9 @@ use crate::run::{meta, reason};
 
 /// Version of the lines. A reader refuses later ones.
 pub const VERSION: u32 = 1;
+
+/// Bytes in which the last line is looked for.
+const END: u64 = 16 * 1024;
 
 /// File name in the batch run's meta directory.
 pub const FILE: &str = "study.jsonl";
@@ -173,6 +176,23 @@ pub fn read(path: &Path) -> Result<Vec<Event>, JournalError> {
 pub fn read_timed(path: &Path) -> Result<(Vec<Event>, Vec<u64>), JournalError> {
     let contents = read_contents(path)?;
     Ok((contents.events, contents.times))
+}
+
+/// The last event of a journal, if it has any. Reads the end of it only, unless that is torn.
+pub fn read_last(path: &Path) -> Result<Option<Event>, JournalError> {
+    let mut end = Vec::new();
+    File::open(path)
+        .and_then(|mut file| {
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
+            file.read_to_end(&mut end)
+        })
+        .map_err(|error| JournalError::io("read", path, error))?;
+    let line = end.split_inclusive(|b| *b == b'\n').next_back();
+    match line.map(decode) {
+        Some(Ok(read)) => Ok(Some(read.event)),
+        _ => Ok(read(path)?.pop()),
+    }
 }
 
 /// The first event of a journal, if it has any.
@@ -441,6 +461,13 @@ mod tests {
             })
             .unwrap();
         assert_eq!(read(&path).unwrap().len(), 2);
+        let closed = Event::Closed {
+            reason: Reason::Stopped,
+        };
+        assert_eq!(read_last(&path).unwrap(), Some(closed.clone()));
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"v\":1,").unwrap();
+        assert_eq!(read_last(&path).unwrap(), Some(closed), "a torn end is none");
         assert_eq!(journal.lines(), 2);
     }
 

@@ -70,7 +70,7 @@ pub fn unfinished(home: &Path) -> Vec<Run> {
 pub fn is_finished(batch: &Run) -> bool {
     // A batch whose driver saw its end has an exit code, so that most journals need not be read.
     let ended = status::exit_code(batch).is_some();
-    ended && journal::read(&batch.meta(journal::FILE)).is_ok_and(|events| is_at_its_end(&events))
+    ended && journal::read_last(&batch.meta(journal::FILE)).is_ok_and(|last| is_at_its_end(last.as_slice()))
 }
 
 /// True for a journal whose study reached its end, with nothing asked for since.

@@ -140,7 +140,7 @@ pub fn go_on(
     let cut = PowerCut::of(batch);
     let path = batch.meta(journal::FILE);
     let failed = |error| DriveError::journal(error, batch);
-    let hosted = host(batch, is_new(&journal::read(&path).map_err(failed)?)).map_err(|error| {
+    let hosted = host(batch, is_new(journal::read_last(&path).map_err(failed)?.as_slice())).map_err(|error| {
         let other = matches!(error, RunError::Running(_)).then(|| resume::refusal(batch));
         other
             .flatten()
@@ -198,6 +198,7 @@ fn host(batch: &Run, new: bool) -> Result<Hosted, RunError> {
     }
 }
 
+/// True for a journal that has only its beginning, from its events or from the last one alone.
 fn is_new(events: &[Event]) -> bool {
-    events.iter().all(|e| matches!(e, Event::Opened(_) | Event::Prior(_)))
+    matches!(events.last(), None | Some(Event::Opened(_) | Event::Prior(_)))
 }

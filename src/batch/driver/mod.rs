@@ -300,9 +300,13 @@ impl<'a, 'm> Driver<'a, 'm> {
             let id = self.record.trial(*trial).map(|t| t.run.clone());
             self.bury(&id.unwrap_or_default());
         }
+        let was_end = matches!(event, Event::Ended(_));
         let event = self.record.settled(event);
         self.proposer.learn(&event);
-        self.tell(&event);
+        // The end of a trial that is run again, as it was stopped with an earlier driver, is nobody's news.
+        if !was_end || matches!(event, Event::Ended(_)) {
+            self.tell(&event);
+        }
         self.make_known(&event)?;
         for action in actions {
             self.act(action)?;
