@@ -2,18 +2,21 @@
 //! the process; each says by a [`Plan`] what it wants. Keeps fits between calls, as a cache of pure results only.
 
 use super::acquisition::Rule;
+use super::aim::aim;
 use super::feasibility::Feasibility;
 use super::fit::{Fitted, Noise, fit};
 use super::kernel::Columns;
 use super::model::Model;
+use super::partition::{Gate, Shape, partitions};
 use super::search::{Effort, Expert, Ground, Region, Scored, Target, search};
 use super::study::Results;
+use super::surface::Surface;
 use super::transform::Outputs;
 use crate::history::Observation;
 use crate::lattice::Seen;
 use crate::math::linalg::NotPositive;
 use crate::rng::{Purpose, stream};
-use crate::space::Space;
+use crate::space::{Dimension, Domain, Space};
 
 /// What a proposal is to be.
 #[derive(Debug, Clone)]
@@ -37,11 +40,34 @@ pub struct Engine {
     seed: u64,
     noise: Noise,
     /// The last fits and what they were fitted to.
-    fits: Vec<(Results, Vec<Fitted>)>,
+    fits: Vec<(Results, Vec<Explanation>)>,
+    gates: Vec<Gate>,
 }
 
-/// An improvement smaller than this, in standard deviations of the warped objective, is not looked for.
-const NEGLIGIBLE: f64 = 1e-3;
+/// A way to see the results.
+#[derive(Debug, Clone, PartialEq)]
+struct Explanation {
+    /// Of one process; its warp of the values is that of all explanations.
+    fitted: Fitted,
+    shape: Shape,
+    /// Logarithm of its weight.
+    log_weight: f64,
+}
+
+/// The categories of a space.
+fn gates(space: &Space) -> Vec<Gate> {
+    let gate = |(dimension, d): (usize, &Dimension)| match &d.domain {
+        Domain::Categorical { n } => Some(Gate {
+            dimension,
+            parts: n + usize::from(d.condition.is_some()),
+        }),
+        _ => None,
+    };
+    space.dimensions().iter().enumerate().filter_map(gate).collect()
+}
+
+/// An explanation whose weight is below exp(-5) of the best one's is not heard.
+const UNHEARD: f64 = 5.0;
 
 /// How many space-filling points and neighbours an exploring proposal chooses from.
 const EXPLORED: (usize, usize) = (64, 32);
@@ -54,6 +80,7 @@ impl Engine {
             seed,
             noise,
             fits: Vec::new(),
+            gates: gates(space),
         }
     }
 
@@ -86,7 +113,7 @@ impl Engine {
             feasibility: feasibility.as_ref(),
             duration: duration.as_ref().map(|(model, unit)| (model, *unit)),
         };
-        let n = experts[0].model.size();
+        let n = experts[0].surface.size();
         let effort = if plan.explore {
             Effort {
                 pool: EXPLORED.0,
@@ -110,32 +137,43 @@ impl Engine {
     /// The parameters in use for this history: of its best explanation.
     pub fn best_fit(&mut self, history: &[Observation]) -> Fitted {
         let results = Results::new(&self.ground, history);
-        self.fit(&results, results.counted()).swap_remove(0)
+        self.fit(&results, results.counted()).swap_remove(0).fitted
     }
 
     /// Parameters learned from the first `counted` results. One of the starts of the fit is what was learned from half
     /// as many, which follows from the history like everything else: what is kept here only saves time.
-    fn fit(&mut self, results: &Results, counted: usize) -> Vec<Fitted> {
+    fn fit(&mut self, results: &Results, counted: usize) -> Vec<Explanation> {
         let training = results.for_fit(counted);
-        if let Some((_, fitted)) = self.fits.iter().find(|(known, _)| *known == training) {
-            return fitted.clone();
+        if let Some((_, explanations)) = self.fits.iter().find(|(known, _)| *known == training) {
+            return explanations.clone();
         }
         let mut half = 6;
         while half * 2 < counted {
             half *= 2;
         }
-        let from = (half < counted).then(|| self.fit(results, half).swap_remove(0));
-        let columns = Columns::new(&self.ground.parts, &training.rows());
-        let fitted = fit(&columns, &Outputs::new(&training.values), self.noise, from.as_ref());
+        let from = (half < counted).then(|| self.fit(results, half).swap_remove(0).fitted);
+        let (parts, rows) = (&self.ground.parts, training.rows());
+        let outputs = Outputs::new(&training.values);
+        let fitted = fit(&Columns::new(parts, &rows), &outputs, self.noise, from.as_ref());
+        let explain = |fitted: &Fitted, shape, log_weight| Explanation {
+            fitted: fitted.clone(),
+            shape,
+            log_weight,
+        };
+        // Tempered: a mode's height is not its mass.
+        let whole = |f: &Fitted| explain(f, Shape::Whole(f.hyper.clone()), 0.5 * (fitted[0].loss - f.loss));
+        let mut explanations: Vec<Explanation> = fitted.iter().map(whole).collect();
+        let split = partitions(parts, &rows, &outputs, self.noise, &fitted[0], &self.gates);
+        explanations.extend(split.into_iter().map(|(shape, w)| explain(&fitted[0], shape, w)));
         if self.fits.len() > 16 {
             self.fits.remove(0);
         }
-        self.fits.push((training, fitted.clone()));
-        fitted
+        self.fits.push((training, explanations.clone()));
+        explanations
     }
 
     /// The explanations conditioned on results and running trials, and the rows predicted to be best.
-    fn experts(&self, local: &Results, fits: &[Fitted]) -> Result<(Vec<Expert>, Vec<Vec<f64>>), NotPositive> {
+    fn experts(&self, local: &Results, fits: &[Explanation]) -> Result<(Vec<Expert>, Vec<Vec<f64>>), NotPositive> {
         let (parts, rows) = (&self.ground.parts, local.rows());
         let outputs = Outputs::new(&local.values);
         let pending: Vec<&[f64]> = local.pending.iter().map(Vec::as_slice).collect();
@@ -145,15 +183,22 @@ impl Engine {
             61..=150 => 2,
             _ => 1,
         };
+        let aim = aim(&local.values, &outputs.warp(fits[0].fitted.log_warp).z, parts.len());
+        let top = fits.iter().map(|f| f.log_weight).fold(f64::NEG_INFINITY, f64::max);
+        let is_split = |e: &&Explanation| matches!(e.shape, Shape::Split(..));
+        let wholes = fits.iter().filter(|e| !is_split(e)).take(most);
+        let heard = wholes
+            .chain(fits.iter().filter(is_split))
+            .filter(|e| e.log_weight > top - UNHEARD);
         let (mut experts, mut incumbents) = (Vec::new(), Vec::new());
-        for fitted in fits.iter().take(most) {
-            let z = outputs.warp(fitted.log_warp).z;
-            let Ok(mut model) = Model::new(parts, &rows, z.clone(), fitted.hyper.clone()) else {
+        for explanation in heard {
+            let z = outputs.warp(explanation.fitted.log_warp).z;
+            let Ok(mut surface) = Surface::new(parts, &rows, z.clone(), &explanation.shape) else {
                 continue;
             };
             // Under noise the best observation is the luckiest; the best prediction at an observed point is not.
-            let means: Vec<f64> = model.predict_many(&rows).iter().map(|p| p.0).collect();
-            let best = means.iter().copied().fold(f64::INFINITY, f64::min) - NEGLIGIBLE;
+            let means: Vec<f64> = surface.predict_many(&rows).iter().map(|p| p.0).collect();
+            let best = means.iter().copied().fold(f64::INFINITY, f64::min) - aim;
             if experts.is_empty() {
                 let mut order: Vec<usize> = (0..rows.len()).collect();
                 order.sort_by(|a, b| means[*a].total_cmp(&means[*b]));
@@ -162,16 +207,14 @@ impl Engine {
             // Running trials are believed to give what is predicted (the Kriging believer of Ginsbourger, Le Riche
             // and Carraro 2010, section 4), so that the next proposal looks elsewhere.
             if !pending.is_empty() {
-                let believed = model.predict_many(&pending).into_iter().map(|p| p.0);
+                let believed = surface.predict_many(&pending).into_iter().map(|p| p.0);
                 let z = z.into_iter().chain(believed).collect();
-                model = Model::new(parts, &everything, z, fitted.hyper.clone())?;
+                surface = Surface::new(parts, &everything, z, &explanation.shape)?;
             }
-            // Tempered: a mode's height is not its mass.
-            let log_weight = 0.5 * (fits[0].loss - fitted.loss);
             experts.push(Expert {
-                model,
+                surface,
                 best,
-                log_weight,
+                log_weight: explanation.log_weight - top,
             });
         }
         let total: f64 = experts.iter().map(|e| libm::exp(e.log_weight)).sum();

@@ -33,6 +33,39 @@ pub enum Noise {
     Known(f64),
 }
 
+impl Noise {
+    /// The same for values that were warped with `outputs` already.
+    pub(super) fn of_warped(self, outputs: &Outputs) -> Noise {
+        match self {
+            Noise::Estimated | Noise::Straight => Noise::Straight,
+            Noise::Known(v) => Noise::Known(outputs.variance(v)),
+        }
+    }
+}
+
+impl Fitted {
+    /// The parameters as they are learned.
+    pub(super) fn theta(&self) -> Vec<f64> {
+        let lengths = self.hyper.weights.iter().map(|w| -0.5 * libm::log(*w));
+        let rest = [self.hyper.signal, self.hyper.noise, self.hyper.trend].map(libm::log);
+        lengths.chain(rest).chain([self.log_warp]).collect()
+    }
+}
+
+/// From parameters `theta` of p dimensions as they are learned.
+pub(super) fn fitted(p: usize, theta: &[f64], loss: f64) -> Fitted {
+    Fitted {
+        hyper: Hyper {
+            weights: theta[..p].iter().map(|l| libm::exp(-2.0 * l)).collect(),
+            signal: libm::exp(theta[p]),
+            noise: libm::exp(theta[p + 1]),
+            trend: libm::exp(theta[p + 2]),
+        },
+        log_warp: theta[p + 3],
+        loss,
+    }
+}
+
 /// A normal prior on a logarithm, and its limits.
 #[derive(Debug, Clone, Copy)]
 struct Prior {
@@ -51,7 +84,7 @@ impl Prior {
 }
 
 /// Observations prepared for many evaluations of the objective.
-struct Problem<'a> {
+pub(super) struct Problem<'a> {
     columns: &'a Columns,
     outputs: &'a Outputs,
     priors: Vec<Prior>,
@@ -63,7 +96,7 @@ struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    fn new(columns: &'a Columns, outputs: &'a Outputs, noise: Noise) -> Problem<'a> {
+    pub(super) fn new(columns: &'a Columns, outputs: &'a Outputs, noise: Noise) -> Problem<'a> {
         let n = columns.n;
         let mut squared = vec![Vec::with_capacity(n * n.saturating_sub(1) / 2); columns.parts.len()];
         let (mut trend, mut trend_diagonal) = (Vec::new(), Vec::with_capacity(n));
@@ -87,8 +120,33 @@ impl<'a> Problem<'a> {
         }
     }
 
+    /// Number of dimensions of a row.
+    pub(super) fn dimensions(&self) -> usize {
+        self.columns.parts.len()
+    }
+
+    /// Least values of the parameters.
+    pub(super) fn low(&self) -> Vec<f64> {
+        self.priors.iter().map(|q| q.low).collect()
+    }
+
+    /// Largest values of the parameters.
+    pub(super) fn high(&self) -> Vec<f64> {
+        self.priors.iter().map(|q| q.high).collect()
+    }
+
+    /// Where the prior is largest.
+    pub(super) fn centre(&self) -> Vec<f64> {
+        self.priors.iter().map(|q| q.mean).collect()
+    }
+
+    /// Standard deviation of the prior of one parameter.
+    pub(super) fn spread(&self, i: usize) -> f64 {
+        self.priors[i].sd
+    }
+
     /// The objective at `theta`, and its gradient; infinite where K cannot be factored.
-    fn loss(&self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+    pub(super) fn loss(&self, theta: &[f64], gradient: &mut [f64]) -> f64 {
         let (n, p) = (self.columns.n, self.columns.parts.len());
         let weights: Vec<f64> = theta[..p].iter().map(|l| libm::exp(-2.0 * l)).collect();
         let (signal, noise, trend) = (libm::exp(theta[p]), libm::exp(theta[p + 1]), libm::exp(theta[p + 2]));
@@ -202,9 +260,7 @@ fn priors(parts: &[Part], outputs: &Outputs, noise: Noise) -> Vec<Prior> {
 pub fn fit(columns: &Columns, outputs: &Outputs, noise: Noise, from: Option<&Fitted>) -> Vec<Fitted> {
     let problem = Problem::new(columns, outputs, noise);
     let p = columns.parts.len();
-    let low: Vec<f64> = problem.priors.iter().map(|q| q.low).collect();
-    let high: Vec<f64> = problem.priors.iter().map(|q| q.high).collect();
-    let centre: Vec<f64> = problem.priors.iter().map(|q| q.mean).collect();
+    let (low, high, centre) = (problem.low(), problem.high(), problem.centre());
     // Smooth and straight, rough, noisy, and warped: each the start of another explanation of the same values.
     let start = |length: f64, noise: f64, warp: f64| {
         let mut theta = centre.clone();
@@ -223,11 +279,7 @@ pub fn fit(columns: &Columns, outputs: &Outputs, noise: Noise, from: Option<&Fit
         start(1.5, -4.0, 0.5),
         start(0.0, -4.0, 3.5),
     ];
-    let known = from.map(|f| {
-        let lengths = f.hyper.weights.iter().map(|w| -0.5 * libm::log(*w));
-        let rest = [f.hyper.signal, f.hyper.noise, f.hyper.trend].map(libm::log);
-        lengths.chain(rest).chain([f.log_warp]).collect::<Vec<f64>>()
-    });
+    let known = from.map(Fitted::theta);
     // Where there is a guess and an evaluation is dear, the guess and two other starts have to do.
     let (fixed, kept) = match columns.n {
         0..=60 => (starts.len(), 3),
@@ -244,16 +296,7 @@ pub fn fit(columns: &Columns, outputs: &Outputs, noise: Noise, from: Option<&Fit
     let mut best: Vec<Fitted> = Vec::new();
     for f in found.iter().take(kept) {
         let m = minimise(|t, g| problem.loss(t, g), &f.x, &low, &high, 40, 1e-5);
-        best.push(Fitted {
-            hyper: Hyper {
-                weights: m.x[..p].iter().map(|l| libm::exp(-2.0 * l)).collect(),
-                signal: libm::exp(m.x[p]),
-                noise: libm::exp(m.x[p + 1]),
-                trend: libm::exp(m.x[p + 2]),
-            },
-            log_warp: m.x[p + 3],
-            loss: m.value,
-        });
+        best.push(fitted(p, &m.x, m.value));
     }
     best.sort_by(|a, b| a.loss.total_cmp(&b.loss));
     best.dedup_by(|b, a| (b.loss - a.loss).abs() < 0.02);

@@ -10,13 +10,16 @@
 //! that none is given up on the strength of one bad result.
 
 pub mod acquisition;
+pub mod aim;
 pub mod engine;
 pub mod feasibility;
 pub mod fit;
 pub mod kernel;
 pub mod model;
+pub mod partition;
 pub mod search;
 pub mod study;
+pub mod surface;
 pub mod transform;
 
 use acquisition::Rule;

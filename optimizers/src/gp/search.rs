@@ -6,6 +6,7 @@ use super::acquisition::Rule;
 use super::feasibility::Feasibility;
 use super::kernel::{Part, fill_absent, parts};
 use super::model::Model;
+use super::surface::Surface;
 use crate::encode::{Axis, Encoding};
 use crate::lattice::{self, Seen};
 use crate::math::lbfgs::minimise;
@@ -29,7 +30,7 @@ pub struct Ground {
 #[derive(Debug, Clone)]
 pub struct Expert {
     /// The objective's model.
-    pub model: Model,
+    pub surface: Surface,
     /// The value to improve on, in its units.
     pub best: f64,
     /// Logarithm of its weight; the weights of all experts sum to 1.
@@ -189,10 +190,11 @@ impl Target<'_> {
     pub fn scores(&self, rows: &[&[f64]]) -> Vec<f64> {
         let mut all: Vec<Vec<f64>> = Vec::with_capacity(self.experts.len());
         for expert in self.experts {
-            let noise = expert.model.hyper().noise;
-            let predicted = expert.model.predict_many(rows);
-            let value = |(m, v): &(f64, f64)| expert.log_weight + self.rule.value(expert.best, *m, *v, noise);
-            all.push(predicted.iter().map(value).collect());
+            let predicted = expert.surface.predict_many(rows);
+            let value = |(row, (m, v)): (&&[f64], &(f64, f64))| {
+                expert.log_weight + self.rule.value(expert.best, *m, *v, expert.surface.noise(row))
+            };
+            all.push(rows.iter().zip(&predicted).map(value).collect());
         }
         let mut scores: Vec<f64> = (0..rows.len())
             .map(|i| {
@@ -217,10 +219,10 @@ impl Target<'_> {
     fn sloped(&self, row: &[f64], slope: &mut [f64]) -> f64 {
         let mut parts = Vec::with_capacity(self.experts.len());
         for expert in self.experts {
-            let at = expert.model.predict_sloped(row);
+            let at = expert.surface.predict_sloped(row);
             let worth = self
                 .rule
-                .worth(expert.best, at.mean, at.variance, expert.model.hyper().noise);
+                .worth(expert.best, at.mean, at.variance, expert.surface.noise(row));
             parts.push((expert.log_weight + worth.value, worth, at));
         }
         let top = parts.iter().map(|p| p.0).fold(f64::NEG_INFINITY, f64::max);

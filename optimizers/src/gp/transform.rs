@@ -13,6 +13,8 @@ pub struct Outputs {
     u: Vec<f64>,
     /// median - min: the unit of `u`.
     unit: f64,
+    /// `u` was warped already.
+    warped: bool,
 }
 
 /// Warped values.
@@ -58,6 +60,16 @@ impl Outputs {
         Outputs {
             u: u.collect(),
             unit: 2.0 * spread,
+            warped: false,
+        }
+    }
+
+    /// Values that were warped and standardised already, with others: they stay as they are.
+    pub fn warped(z: &[f64]) -> Outputs {
+        Outputs {
+            u: z.to_vec(),
+            unit: 1.0,
+            warped: true,
         }
     }
 
@@ -68,6 +80,9 @@ impl Outputs {
 
     /// A variance in squared units of the objective, in units of the straight transform's z.
     pub fn variance(&self, v: f64) -> f64 {
+        if self.warped {
+            return v;
+        }
         let scale = self.unit * self.warp(LOG_WARP.0).spread / libm::exp(LOG_WARP.0);
         v / (scale * scale)
     }
@@ -75,6 +90,15 @@ impl Outputs {
     /// The warp of strength b = exp(log_b).
     pub fn warp(&self, log_b: f64) -> Warped {
         let n = self.u.len() as f64;
+        if self.warped {
+            return Warped {
+                z: self.u.clone(),
+                slope: vec![0.0; self.u.len()],
+                log_jacobian: 0.0,
+                jacobian_slope: 0.0,
+                spread: 1.0,
+            };
+        }
         let b = libm::exp(log_b);
         let t: Vec<f64> = self.u.iter().map(|u| libm::log1p(b * u)).collect();
         let dt: Vec<f64> = self.u.iter().map(|u| b * u / (1.0 + b * u)).collect();
