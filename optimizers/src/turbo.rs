@@ -168,6 +168,8 @@ impl Optimizer for Turbo {
             rule: Rule::Improvement { xi: 0.0 },
             per_second: false,
             explore,
+            // Starting again elsewhere is what the region does.
+            restless: false,
             region,
         };
         let found = self.engine.propose(history, number, &seen, &plan);

@@ -3,7 +3,7 @@
 //! Follows from the results in the order of their trials alone. Jones 2001 varies the target of improvement likewise.
 
 /// An improvement smaller than this, in standard deviations of the warped objective, is not looked for.
-const NEGLIGIBLE: f64 = 1e-3;
+pub const NEGLIGIBLE: f64 = 1e-3;
 /// What counts as progress, in the same unit.
 const PROGRESS: f64 = 0.01;
 /// And as a share of the objective's own size: on a plateau the warp makes much of nothing.

@@ -2,7 +2,7 @@
 //! the process; each says by a [`Plan`] what it wants. Keeps fits between calls, as a cache of pure results only.
 
 use super::acquisition::Rule;
-use super::aim::aim;
+use super::aim::{NEGLIGIBLE, aim};
 use super::feasibility::Feasibility;
 use super::fit::{Fitted, Noise, fit};
 use super::kernel::Columns;
@@ -28,6 +28,8 @@ pub struct Plan {
     /// Choose among a few space-filling points instead of climbing to the very best one: what an acquisition makes of
     /// few results are corners.
     pub explore: bool,
+    /// Aim at a large improvement, by turns, once there is no progress.
+    pub restless: bool,
     /// Where to look.
     pub region: Region,
 }
@@ -95,7 +97,7 @@ impl Engine {
         let results = Results::new(&self.ground, history);
         let fits = self.fit(&results, results.counted());
         let local = results.for_model();
-        let (experts, incumbents) = self.experts(&local, &fits)?;
+        let (experts, incumbents) = self.experts(&local, &fits, plan.restless)?;
         let parts = &self.ground.parts;
         let (ended, success) = local.ended();
         let feasibility = match success.iter().all(|s| *s) {
@@ -173,7 +175,12 @@ impl Engine {
     }
 
     /// The explanations conditioned on results and running trials, and the rows predicted to be best.
-    fn experts(&self, local: &Results, fits: &[Explanation]) -> Result<(Vec<Expert>, Vec<Vec<f64>>), NotPositive> {
+    fn experts(
+        &self,
+        local: &Results,
+        fits: &[Explanation],
+        restless: bool,
+    ) -> Result<(Vec<Expert>, Vec<Vec<f64>>), NotPositive> {
         let (parts, rows) = (&self.ground.parts, local.rows());
         let outputs = Outputs::new(&local.values);
         let pending: Vec<&[f64]> = local.pending.iter().map(Vec::as_slice).collect();
@@ -183,7 +190,10 @@ impl Engine {
             61..=150 => 2,
             _ => 1,
         };
-        let aim = aim(&local.values, &outputs.warp(fits[0].fitted.log_warp).z, parts.len());
+        let aim = match restless {
+            true => aim(&local.values, &outputs.warp(fits[0].fitted.log_warp).z, parts.len()),
+            false => NEGLIGIBLE,
+        };
         let top = fits.iter().map(|f| f.log_weight).fold(f64::NEG_INFINITY, f64::max);
         let is_split = |e: &&Explanation| matches!(e.shape, Shape::Split(..));
         let wholes = fits.iter().filter(|e| !is_split(e)).take(most);

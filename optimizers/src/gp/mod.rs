@@ -7,7 +7,7 @@
 //! `gp_hedge` is the default. Hedging between acquisition functions (Hoffman, Brochu and de Freitas 2011) guards
 //! against a wrong one; with log EI it is the model that is wrong, so here the hedge is against that: expected
 //! improvement, but space-filling while results are few, and every fifth trial keeps to the least tried category, so
-//! that none is given up on the strength of one bad result.
+//! that none is given up on the strength of one bad result, and without progress every other trial aims higher (`aim`).
 
 pub mod acquisition;
 pub mod aim;
@@ -106,6 +106,7 @@ impl Gp {
             rule: self.rule,
             per_second: self.per_second,
             explore: region.only.is_some() || (self.hedge && used < (width + 4).min(12)),
+            restless: self.hedge,
             region,
         }
     }
