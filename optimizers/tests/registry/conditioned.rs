@@ -31,7 +31,7 @@ fn place(kind: u8, i: u64) -> Point {
         // Outside of the bounds, as in an earlier study.
         5 => (3.0 * nth(0.618), (i * 7 % 30) as i64 - 10, 0),
         6 => (nth(0.618), (i * 7 % 10) as i64, (i % 2) as usize),
-        _ => (if i % 2 == 0 { -1.0 } else { 1.0 }, if i % 3 == 0 { 0 } else { 9 }, 1),
+        _ => (if i.is_multiple_of(2) { -1.0 } else { 1.0 }, if i.is_multiple_of(3) { 0 } else { 9 }, 1),
     };
     Point(vec![Some(Value::Real(x)), Some(Value::Int(k)), Some(Value::Choice(c))])
 }
@@ -40,7 +40,7 @@ fn place(kind: u8, i: u64) -> Point {
 fn result(kind: u8, i: u64) -> Outcome {
     let value = match kind {
         0 => 2.5,
-        1 if i % 2 == 0 => 1e300,
+        1 if i.is_multiple_of(2) => 1e300,
         1 => -1e300,
         2 => i as f64 * 5e-324,
         3 => (i % 3) as f64,
@@ -49,7 +49,7 @@ fn result(kind: u8, i: u64) -> Outcome {
         6 if i == 0 => f64::MIN,
         6 => f64::MAX,
         7 => return Outcome::Failed,
-        8 if i % 2 == 0 => return Outcome::Failed,
+        8 if i.is_multiple_of(2) => return Outcome::Failed,
         9 => return Outcome::Stopped(vec![1e300; (i % 2) as usize]),
         10 => f64::NAN,
         _ => ((i as f64) * 0.618).fract(),
