@@ -31,7 +31,11 @@ fn place(kind: u8, i: u64) -> Point {
         // Outside of the bounds, as in an earlier study.
         5 => (3.0 * nth(0.618), (i * 7 % 30) as i64 - 10, 0),
         6 => (nth(0.618), (i * 7 % 10) as i64, (i % 2) as usize),
-        _ => (if i.is_multiple_of(2) { -1.0 } else { 1.0 }, if i.is_multiple_of(3) { 0 } else { 9 }, 1),
+        _ => (
+            if i.is_multiple_of(2) { -1.0 } else { 1.0 },
+            if i.is_multiple_of(3) { 0 } else { 9 },
+            1,
+        ),
     };
     Point(vec![Some(Value::Real(x)), Some(Value::Int(k)), Some(Value::Choice(c))])
 }
