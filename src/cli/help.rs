@@ -1,4 +1,4 @@
-//! `gage help`: an operation, a script, a command, an optimizer or the whole project.
+//! `gage help`: an operation, a script, a command, an optimizer, which optimizer to take, or the whole project.
 
 use clap::{Args, CommandFactory};
 use gage_optimizers::registry;
@@ -77,6 +77,9 @@ fn other_help(project: &Project, subject: &str) -> Option<String> {
         .find(|model| model.name == subject && !subject.is_empty())
     {
         return Some(help::model(model, &project.operations_of(model)));
+    }
+    if subject == "optimizers" {
+        return Some(optimizers::GUIDE.to_string());
     }
     let mut root = Cli::command();
     root.build();

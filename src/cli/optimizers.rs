@@ -7,6 +7,9 @@ use serde_json::json;
 
 use super::{CommandResult, Failure, print};
 
+/// When to use which, and what was measured: what `gage help optimizers` prints.
+pub const GUIDE: &str = include_str!("../../docs/optimizers.md");
+
 /// List the optimizers and their options
 #[derive(Args)]
 pub struct OptimizersArgs {
@@ -98,4 +101,17 @@ fn to_json(entry: &Entry) -> serde_json::Value {
         "sequential": entry.sequential,
         "options": options,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_names_every_optimizer() {
+        for entry in REGISTRY {
+            assert!(GUIDE.contains(&format!("| `{}` |", entry.name)), "{}", entry.name);
+        }
+        assert!(GUIDE.contains("## Measured"));
+    }
 }
