@@ -4,13 +4,14 @@
 use crate::encode::Encoding;
 use crate::history::Observation;
 use crate::lattice::Seen;
-use crate::space::Space;
+use crate::space::{Space, Value};
 use crate::trials::{State, Trials};
 
 /// Remembers the last history it was shown.
 #[derive(Debug, Clone, Default)]
 pub struct Memo {
-    history: Vec<Observation>,
+    /// The points as they were given, `width` values to each: side by side, because they are compared every time.
+    points: Vec<Option<Value>>,
     trials: Trials,
     seen: Seen,
 }
@@ -18,20 +19,26 @@ pub struct Memo {
 impl Memo {
     /// The trials and the evaluated points of `history`.
     pub fn recall(&mut self, space: &Space, encoding: &Encoding, history: &[Observation]) -> (&Trials, &Seen) {
-        let sorted = history.is_sorted_by_key(|o| (!o.prior, o.number));
-        if !sorted || !self.continues(history) {
-            self.history = history.to_vec();
-            self.history.sort_by_key(|o| (!o.prior, o.number));
-            self.trials = Trials::new(encoding, &self.history);
-            self.seen = Seen::new(space, &self.history);
+        let known = self.trials.len();
+        let key = |o: &Observation| (!o.prior, o.number);
+        let in_order = |new: &[Observation]| new.is_sorted_by_key(key);
+        // What is remembered is in order, so only what follows it has to be looked at.
+        if !self.continues(history) || !in_order(&history[known.saturating_sub(1)..]) {
+            let mut sorted: Vec<&Observation> = history.iter().collect();
+            sorted.sort_by_key(|o| key(o));
+            self.trials = Trials::new(encoding, history);
+            self.seen = Seen::new(space, history);
+            self.points.clear();
+            for o in sorted {
+                self.keep(o);
+            }
             return (&self.trials, &self.seen);
         }
-        let known = self.history.len();
         self.trials.unchanged = known;
-        for (i, (old, new)) in self.history.iter_mut().zip(history).enumerate() {
-            if old.outcome != new.outcome {
-                old.outcome.clone_from(&new.outcome);
-                self.trials.states[i] = State::of(new);
+        for (i, (old, new)) in self.trials.states.iter_mut().zip(history).enumerate() {
+            let state = State::of(new);
+            if *old != state {
+                *old = state;
                 self.trials.unchanged = self.trials.unchanged.min(i);
             }
         }
@@ -43,16 +50,27 @@ impl Memo {
             if space.contains(&o.point) {
                 self.seen.insert(space, &o.point);
             }
-            self.history.push(o.clone());
+            self.keep(o);
         }
         (&self.trials, &self.seen)
     }
 
+    fn keep(&mut self, o: &Observation) {
+        // A point of another width never compares equal, but must not shift those after it.
+        let value = |i: usize| o.point.0.get(i).copied().flatten();
+        self.points.extend((0..self.trials.width).map(value));
+    }
+
     /// True if `history` is the remembered one, outcomes aside, with trials added at its end.
     fn continues(&self, history: &[Observation]) -> bool {
-        let same =
-            |(a, b): (&Observation, &Observation)| a.number == b.number && a.prior == b.prior && a.point == b.point;
-        !self.history.is_empty() && self.history.len() <= history.len() && self.history.iter().zip(history).all(same)
+        let (trials, width) = (&self.trials, self.trials.width);
+        let same = |(i, o): (usize, &Observation)| {
+            o.number == trials.numbers[i]
+                && o.prior == trials.prior[i]
+                && o.point.0 == self.points[i * width..(i + 1) * width]
+        };
+        let known = trials.len();
+        known > 0 && known <= history.len() && history[..known].iter().enumerate().all(same)
     }
 }
 
@@ -61,7 +79,7 @@ mod tests {
     use super::*;
     use crate::history::Outcome;
     use crate::rng::{Purpose, stream};
-    use crate::space::{Dimension, Domain, Point, Value};
+    use crate::space::{Dimension, Domain, Point};
 
     #[test]
     fn gives_what_a_new_one_gives() {
