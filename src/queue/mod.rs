@@ -3,6 +3,7 @@
 //! only what to try next. Never makes a run.
 
 mod child;
+mod hear;
 mod operation;
 mod serve;
 mod staged;

@@ -10,17 +10,14 @@ use super::staged::{self, Looker};
 use super::{Options, QueueError};
 use crate::batch::report::{Level, Report};
 use crate::batch::signals::Watch;
-use crate::executor::{self, Executor, Stop, local::Local};
-use crate::run::lease::Lease;
+use crate::executor::{self, Executor, local::Local};
 use crate::run::limits;
-use crate::run::{self, Asked, Hosted, Run, Status, StopFlag, Stream, clock, status};
+use crate::run::{self, Hosted, Run, Status, StopFlag, Stream, clock, status};
 
 /// First time between looks of an idle queue; it doubles up to the longest.
 const SHORTEST: Duration = Duration::from_millis(500);
 /// The queue's own lease is touched at least so often.
 const TICK: Duration = Duration::from_secs(5);
-/// How long a program without a supervisor may take to end.
-const ORPHAN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a queue has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,7 +30,7 @@ pub struct Outcome {
     pub stopped: bool,
 }
 
-enum Message {
+pub(super) enum Message {
     Executor(executor::Event),
     /// What an exec had to say if it failed.
     Exec(usize, Option<String>),
@@ -42,34 +39,34 @@ enum Message {
 }
 
 /// A run at hand.
-struct Flying {
-    run: Run,
+pub(super) struct Flying {
+    pub(super) run: Run,
     /// In the order of starts, from 0.
-    number: u64,
-    started: bool,
-    exec: Option<Exec>,
-    problem: Option<String>,
+    pub(super) number: u64,
+    pub(super) started: bool,
+    pub(super) exec: Option<Exec>,
+    pub(super) problem: Option<String>,
 }
 
-struct Queue<'a> {
+pub(super) struct Queue<'a> {
     options: &'a Options,
-    report: &'a mut dyn Report,
-    stop: &'a StopFlag,
+    pub(super) report: &'a mut dyn Report,
+    pub(super) stop: &'a StopFlag,
     /// The queue's own run, where it is not the program of one.
     hosted: Option<&'a mut Hosted>,
     own: &'a str,
-    workers: Local,
+    pub(super) workers: Local,
     env: Vec<(String, String)>,
     to: Sender<Message>,
     inbox: Receiver<Message>,
     looker: Looker,
     waiting: VecDeque<Run>,
     /// By slot.
-    flying: Vec<Option<Flying>>,
+    pub(super) flying: Vec<Option<Flying>>,
     tried: u64,
-    outcome: Outcome,
-    stopping: bool,
-    killed: bool,
+    pub(super) outcome: Outcome,
+    pub(super) stopping: bool,
+    pub(super) killed: bool,
     /// Time between looks.
     pause: Duration,
     next_look: Instant,
@@ -158,7 +155,7 @@ impl Queue<'_> {
     }
 
     /// A log line, on the terminal and in the queue's own output.
-    fn log(&mut self, level: Level, text: &str) {
+    pub(super) fn log(&mut self, level: Level, text: &str) {
         self.report.log(level, text);
         let Some(hosted) = &mut self.hosted else { return };
         for line in text.lines() {
@@ -167,7 +164,7 @@ impl Queue<'_> {
         }
     }
 
-    fn say(&mut self, text: &str) {
+    pub(super) fn say(&mut self, text: &str) {
         let time = clock::local_time(clock::now_us());
         self.log(Level::Info, &format!("{time} {text}"));
     }
@@ -293,14 +290,14 @@ impl Queue<'_> {
         });
     }
 
-    fn say_started(&mut self, run: &Run) {
+    pub(super) fn say_started(&mut self, run: &Run) {
         self.idle = None;
         self.outcome.started += 1;
         self.say(&format!("Starting staged run {}", run.id()));
     }
 
     /// A run that cannot be started may be able to be later: a disk was full, a directory not mounted.
-    fn refuse(&mut self, run: &Run, why: &str) {
+    pub(super) fn refuse(&mut self, run: &Run, why: &str) {
         self.outcome.refused += 1;
         let again = self.looker.refuse(run, self.options.once);
         let again = again.map(|pause| format!(" - it is tried again in {}", limits::seconds(pause.as_secs_f64())));
@@ -310,147 +307,5 @@ impl Queue<'_> {
             again.unwrap_or_default()
         );
         self.log(Level::Error, &text);
-    }
-
-    fn hear(&mut self, message: Message) {
-        match message {
-            Message::Executor(event) => self.hear_worker(event),
-            Message::Exec(slot, said) => {
-                if let Some(flying) = self.flying[slot].take() {
-                    self.landed(flying, said.filter(|said| !said.is_empty()));
-                }
-            }
-            Message::Asked => {}
-        }
-    }
-
-    fn slot_of(&self, id: &str) -> Option<usize> {
-        let is = |flying: &Option<Flying>| flying.as_ref().is_some_and(|f| f.run.id() == id);
-        self.flying.iter().position(is)
-    }
-
-    fn hear_worker(&mut self, event: executor::Event) {
-        use executor::Event::{Exited, Failed, Gone, Output, Problem, Started};
-        let (Started { run: id, .. }
-        | Output { run: id, .. }
-        | Problem { run: id, .. }
-        | Exited { run: id }
-        | Failed { run: id, .. }
-        | Gone { run: id }) = &event;
-        let Some(slot) = self.slot_of(id) else { return };
-        match event {
-            Started { .. } => self.has_started(slot),
-            Output { stream, bytes, .. } => {
-                self.has_started(slot);
-                let number = self.flying[slot].as_ref().map_or(0, |f| f.number);
-                self.report.output(number, stream, &bytes);
-            }
-            Problem { message, .. } => {
-                if let Some(flying) = &mut self.flying[slot] {
-                    flying.problem = Some(message);
-                }
-            }
-            Exited { .. } => {
-                self.has_started(slot);
-                if let Some(flying) = self.flying[slot].take() {
-                    let problem = flying.problem.clone();
-                    self.landed(flying, problem);
-                }
-            }
-            Failed { message, .. } => {
-                if let Some(flying) = self.flying[slot].take() {
-                    self.not_started(&flying.run, &message);
-                }
-            }
-            Gone { .. } => {
-                if let Some(flying) = self.flying[slot].take() {
-                    self.lost(flying);
-                }
-            }
-        }
-    }
-
-    fn has_started(&mut self, slot: usize) {
-        let Some(flying) = self.flying[slot].as_mut().filter(|f| !f.started) else {
-            return;
-        };
-        flying.started = true;
-        let (run, number) = (flying.run.clone(), flying.number);
-        self.say_started(&run);
-        self.report.started(number);
-    }
-
-    /// Somebody else was faster, or it cannot be.
-    fn not_started(&mut self, run: &Run, why: &str) {
-        let held = Lease::read(run).is_some_and(|lease| lease.is_held(run));
-        match status::of(run) {
-            Status::Staged if !held => self.refuse(run, why),
-            _ => {}
-        }
-    }
-
-    fn landed(&mut self, flying: Flying, problem: Option<String>) {
-        let run = &flying.run;
-        let status = status::of(run);
-        self.report.ended(flying.number, None, status == Status::Error);
-        let id = run.id();
-        let code = status::exit_code(run).unwrap_or(0);
-        let (level, text) = match (status, problem) {
-            (Status::Error, Some(problem)) => (
-                Level::Error,
-                format!("Run {id} exited with an error: ({code}) {problem}"),
-            ),
-            (Status::Error, None) => (Level::Error, format!("Run {id} exited with an error ({code})")),
-            (Status::Terminated, _) => (Level::Warning, format!("Run {id} was terminated")),
-            // A batch is deleted when it has completed.
-            (Status::Unknown, _) if !run.meta("").exists() => return,
-            // Somebody else has it.
-            (Status::Running, _) => return,
-            (Status::Staged, problem) => return self.refuse(&flying.run, &problem.unwrap_or_default()),
-            (_, Some(problem)) => (Level::Warning, format!("Run {id}: {problem}")),
-            (_, None) => return,
-        };
-        self.log(level, &text);
-    }
-
-    /// The worker is gone. Its run is not left to go on unseen.
-    fn lost(&mut self, flying: Flying) {
-        let run = &flying.run;
-        match status::of(run) {
-            // It was not started: the next look finds it.
-            Status::Staged => return,
-            Status::Running => drop(run::stop::stop(run, ORPHAN_PATIENCE, true)),
-            _ => {}
-        }
-        let text = format!("Run {} was stopped, as the process that ran it has gone", run.id());
-        self.log(Level::Warning, &text);
-        self.report.ended(flying.number, None, true);
-    }
-
-    /// A wish to stop: nothing more is started, and what runs is stopped.
-    fn asked(&mut self) {
-        let asked = self.stop.asked();
-        if asked == Asked::Nothing {
-            return;
-        }
-        let kill = asked == Asked::Kill;
-        if self.stopping && (!kill || self.killed) {
-            return;
-        }
-        self.stopping = true;
-        self.killed = kill;
-        let how = if kill { Stop::AtOnce } else { Stop::Gently };
-        for flying in self.flying.iter().flatten() {
-            match &flying.exec {
-                Some(exec) => exec.stop(how),
-                None => self.workers.stop(&flying.run, how),
-            }
-        }
-        let ids: Vec<String> = self.flying.iter().flatten().map(|f| f.run.id().to_string()).collect();
-        self.outcome.stopped |= !ids.is_empty();
-        for id in ids {
-            let verb = if kill { "Killing" } else { "Stopping" };
-            self.say(&format!("{verb} run {id}"));
-        }
     }
 }

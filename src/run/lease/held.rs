@@ -7,13 +7,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::aside::{is_still, set_aside};
 use super::{Found, Lease, TOUCH_EVERY, line, making};
 use crate::run::error::During;
-use crate::run::process::{self, Process};
-use crate::run::{Run, RunError};
-
-/// How often a lease that is being watched is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+use crate::run::process::Process;
+use crate::run::{Run, RunError, id};
 
 /// A lease held by this process, from before the run's process is started until it is finalized.
 pub struct Held {
@@ -32,15 +30,10 @@ impl Held {
     pub fn claim(run: &Run, adopts: bool) -> Result<Held, RunError> {
         let path = run.lease_file();
         let lease = Lease {
-            host: process::host().to_string(),
-            machine: process::machine().to_string(),
-            boot_id: process::boot_id().to_string(),
-            supervisor: std::process::id() as i32,
-            supervisor_started: own_start(),
             adopts,
-            token: super::super::id::new().during("make a random id for", &path)?[..16].to_string(),
+            token: id::new().during("make a random id for", &path)?[..16].to_string(),
             every: TOUCH_EVERY.as_millis() as u64,
-            ..Lease::default()
+            ..Lease::of_this_process()
         };
         let running = || RunError::Running(run.id().to_string());
         let mut orphan = None;
@@ -140,78 +133,12 @@ impl Held {
     }
 }
 
-/// True if the lease at `path` stays as it was `found` while a living holder would have touched it.
-fn is_still(path: &Path, found: &Found) -> bool {
-    let began = Instant::now();
-    let long_enough = found.every() * 3 / 2;
-    while began.elapsed() < long_enough {
-        std::thread::sleep(LOOK.min(long_enough));
-        if Found::at(path).as_ref() != Some(found) {
-            return false;
-        }
-    }
-    true
-}
-
-/// Takes the lease away that was `found`, and no other. Only who has made the file that is named after it may do so;
-/// one who dies there leaves that file, which is a lease itself.
-pub(super) fn set_aside(run: &Run, found: &Found) -> Result<(), RunError> {
-    let marker = run
-        .home()
-        .join(format!(".{}.lease.{}", run.id(), name_of(found.token())));
-    let own = Lease {
-        host: process::host().to_string(),
-        machine: process::machine().to_string(),
-        boot_id: process::boot_id().to_string(),
-        supervisor: std::process::id() as i32,
-        supervisor_started: own_start(),
-        every: found.lease.as_ref().map_or(0, |lease| lease.every),
-        ..Lease::default()
-    };
-    loop {
-        match making::make(&marker, &line::text(&own)) {
-            Ok(_) => break,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).during("write", &marker),
-        }
-        if Found::read(run).as_ref() != Some(found) {
-            return Ok(());
-        }
-        let Some(other) = Found::at(&marker) else { continue };
-        match other.known() {
-            Some(true) => std::thread::sleep(Duration::from_millis(1)),
-            // It takes microseconds; a minute means that whoever began it is gone.
-            None if !is_still(&marker, &other) => {}
-            _ => drop(fs::remove_file(&marker)),
-        }
-    }
-    let path = run.lease_file();
-    let removed = match Found::read(run).as_ref() == Some(found) {
-        true => fs::remove_file(&path).during("remove", &path),
-        false => Ok(()),
-    };
-    // Left, it would only be looked through by the next one.
-    let _ = fs::remove_file(&marker);
-    removed
-}
-
-/// A token as a part of a file name, whoever wrote it.
-fn name_of(token: &str) -> String {
-    let plain = token.chars().filter(char::is_ascii_alphanumeric).take(32);
-    let name: String = plain.collect();
-    if name.is_empty() { "none".into() } else { name }
-}
-
-fn own_start() -> Option<u64> {
-    static START: std::sync::OnceLock<Option<u64>> = std::sync::OnceLock::new();
-    *START.get_or_init(|| Process::read(std::process::id() as i32).map(|p| p.started))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::run::process;
 
     fn run() -> (tempfile::TempDir, Run) {
         let home = tempfile::tempdir().unwrap();

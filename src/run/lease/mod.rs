@@ -3,6 +3,7 @@
 //! system: a lease is made whole by one exclusive step, and its supervisor counts up in it while it lives.
 
 mod age;
+mod aside;
 mod held;
 mod line;
 mod making;
@@ -11,6 +12,7 @@ mod watching;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -70,6 +72,20 @@ impl Lease {
     /// The lease of a run; `None` if there is none or it holds nothing readable (it is being made).
     pub fn read(run: &Run) -> Option<Lease> {
         serde_json::from_slice(&fs::read(run.lease_file()).ok()?).ok()
+    }
+
+    /// One whose supervisor is this process.
+    fn of_this_process() -> Lease {
+        static STARTED: OnceLock<Option<u64>> = OnceLock::new();
+        let own = std::process::id() as i32;
+        Lease {
+            host: process::host().to_string(),
+            machine: process::machine().to_string(),
+            boot_id: process::boot_id().to_string(),
+            supervisor: own,
+            supervisor_started: *STARTED.get_or_init(|| process::Process::read(own).map(|p| p.started)),
+            ..Lease::default()
+        }
     }
 
     fn place(&self) -> Place {

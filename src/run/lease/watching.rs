@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Found, held};
+use super::{Found, aside};
 use crate::run::{Run, RunError};
 
 /// What an observer has seen of leases.
@@ -44,7 +44,7 @@ impl Watching {
     /// Takes away the lease that [`Watching::is_free`] has just called free, unless it is another one by now.
     pub fn clear(&mut self, run: &Run) -> Result<(), RunError> {
         match self.seen.remove(run.id()) {
-            Some((found, _)) => held::set_aside(run, &found),
+            Some((found, _)) => aside::set_aside(run, &found),
             // What pids say of it is seen by whoever claims it.
             None => Ok(()),
         }
