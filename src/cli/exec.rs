@@ -80,7 +80,7 @@ fn begin(args: &ExecArgs, context: &Context, start: &mut Start) -> CommandResult
 /// A run with a program of its own.
 fn single(run: &Run, args: &ExecArgs, limit: Option<Duration>, context: &Context, start: &mut Start) -> CommandResult {
     let stop = StopFlag::new()?;
-    stop.raise_on(&[nix::libc::SIGINT, nix::libc::SIGTERM])?;
+    stop.raise_on(&[nix::libc::SIGHUP, nix::libc::SIGINT, nix::libc::SIGTERM])?;
     let exit = supervise(
         run,
         &mut Supervise {

@@ -185,3 +185,12 @@ fn a_steps_run_is_watched_and_not_its_step() {
         "{said:?}"
     );
 }
+
+#[test]
+fn without_a_reader_it_ends() {
+    let place = Place::new();
+    place.ok("run wait -y --background");
+    let watched = place.shell("\"$gage\" watch | head -n 1").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&watched.stdout), "up 1\n");
+    place.ok("stop -y");
+}

@@ -3,12 +3,14 @@
 mod batch;
 mod output;
 
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::batch::Watched;
 use self::output::Output;
@@ -197,8 +199,21 @@ fn watch(run: &Run, interrupted: &AtomicBool) -> CommandResult {
             eprint_line(&format!("Stopped watching {}{still}", run.id()));
             return Ok(0);
         }
+        if nobody_reads() {
+            shown.end(false);
+            return Ok(0);
+        }
         std::thread::sleep(EVERY);
     }
+}
+
+/// True when whoever read standard output has gone, as in `gage watch | head`: nothing would tell us before the next
+/// output.
+fn nobody_reads() -> bool {
+    let out = std::io::stdout();
+    let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];
+    let asked = poll(&mut fds, PollTimeout::ZERO);
+    asked.is_ok() && fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
 }
 
 /// A run that is about to start is waited for, for a while.
