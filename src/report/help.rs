@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use crate::flags::{FlagDef, Value, encode, label};
-use crate::project::{Model, OpDef};
+use crate::project::{
+    self, {Model, OpDef},
+};
 
 /// What `gage run OP -h` and `gage help OP` print.
 pub fn operation(def: &OpDef) -> String {
@@ -15,6 +17,16 @@ pub fn operation(def: &OpDef) -> String {
     let flags = flags(def);
     if !flags.is_empty() {
         let _ = write!(text, "\nFlags:\n{flags}");
+    }
+    // Definitions that are wrong were refused with the operation.
+    let steps = project::steps::of(def).unwrap_or_default();
+    let requires = project::sources::of(def).unwrap_or_default();
+    let steps = steps.iter().map(|step| step.text.as_str());
+    let requires = requires.iter().map(|resource| resource.name.as_str());
+    for (heading, lines) in [("Steps", steps.collect::<Vec<_>>()), ("Requires", requires.collect())] {
+        if !lines.is_empty() {
+            let _ = writeln!(text, "\n{heading}:\n  {}", lines.join("\n  "));
+        }
     }
     text
 }

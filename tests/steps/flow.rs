@@ -9,6 +9,12 @@ fn steps_run_in_order_as_runs_of_their_own() {
         "upstream: {main: guild.pass}\ndownstream:\n  main: guild.pass\n  requires:\n    - operation: upstream\nsteps:\n  steps:\n    \
          - upstream\n    - downstream\n",
     )]);
+    assert_eq!(
+        world.ok("help steps").out,
+        "Usage: gage run [OPTIONS] steps [FLAG]...\n\nUse 'gage run --help' for a list of options.\n\nSteps:\n  upstream\n  \
+         downstream\n"
+    );
+    assert!(world.ok("run downstream -h").out.ends_with("\nRequires:\n  upstream\n"));
     let said = world.ok("run steps -y");
     let lines = "INFO: [gage] running upstream: upstream\nINFO: [gage] running downstream: downstream\nResolving upstream \
                  dependency\nUsing run ID for upstream resource\nWARNING: nothing resolved for operation:upstream\n";
