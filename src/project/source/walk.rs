@@ -22,6 +22,8 @@ struct Walk<'a> {
     size_limit: u64,
     special: Vec<String>,
     unreadable: Vec<String>,
+    /// What could not be read though it is no file's fault: too many open files, a broken disk.
+    trouble: Option<String>,
 }
 
 /// The files that `patterns` select; where none matches, `base` decides.
@@ -44,11 +46,15 @@ pub(super) fn select(
         size_limit: 0,
         special: Vec::new(),
         unreadable: Vec::new(),
+        trouble: None,
     };
     let entries = read_dir(root)
         .map_err(|error| ProjectError::new(format!("cannot read source directory {}: {error}", root.display())))?;
     walk.entries(entries, "");
-    Ok(walk.finish())
+    match walk.trouble.take() {
+        Some(trouble) => Err(ProjectError::new(trouble)),
+        None => Ok(walk.finish()),
+    }
 }
 
 /// The entries of a directory in the order of the paths below it: `a.txt` before `a/b`.
@@ -95,9 +101,20 @@ impl Walk<'_> {
             } else if self.enters(&path, &name, &full) {
                 match read_dir(&full) {
                     Ok(entries) => self.entries(entries, &format!("{path}/")),
-                    Err(_) => self.unreadable.push(path),
+                    Err(error) => self.unreadable(path, &full, &error),
                 }
             }
+        }
+    }
+
+    /// A file that may not be read is left out. Any other failure might leave out anything, unseen.
+    fn unreadable(&mut self, path: String, full: &Path, error: &std::io::Error) {
+        use std::io::ErrorKind::{NotFound, PermissionDenied};
+        if matches!(error.kind(), NotFound | PermissionDenied) {
+            self.unreadable.push(path);
+        } else {
+            self.trouble
+                .get_or_insert_with(|| format!("cannot read source code {}: {error}", full.display()));
         }
     }
 
@@ -140,11 +157,11 @@ impl Walk<'_> {
 
     fn regular_file(&mut self, path: String, full: &Path, metadata: &Metadata) {
         let mut kind = None;
-        let mut unreadable = false;
+        let mut unreadable = None;
         let mut text = || {
             *kind.get_or_insert_with(|| {
-                is_text(full).unwrap_or_else(|_| {
-                    unreadable = true;
+                is_text(full).unwrap_or_else(|error| {
+                    unreadable = Some(error);
                     true
                 })
             })
@@ -166,8 +183,8 @@ impl Walk<'_> {
                 _ => {}
             }
         }
-        if unreadable {
-            self.unreadable.push(path);
+        if let Some(error) = unreadable {
+            self.unreadable(path, full, &error);
         } else if selected {
             self.found.files.push(path);
         } else if over_count.is_some() {
