@@ -24,6 +24,9 @@ pub const OPTIONS: &[OptionSpec] = &[
 /// One in so many proposals is a space-filling point, so that no region is left out for ever (Hutter, Hoos and
 /// Leyton-Brown 2011, section 4.1).
 const INTERLEAVE: u64 = 10;
+/// In every so manieth trial the choice that was tried least often is kept to, at its best: what a tree once found bad
+/// it does not look at again.
+const KEPT: u64 = 5;
 /// How many of the best trials have their neighbourhood searched.
 const LOCAL: usize = 6;
 
@@ -74,7 +77,22 @@ impl Surrogate {
                 let (mean, spread) = predict(row);
                 self.wanted.score(mean, spread, target)
             };
-            let found = self.search.maximise(score, &around, &seen, &mut rng);
+            let kept = (number % KEPT == KEPT - 1)
+                .then(|| self.least_tried(&trials, &mut rng))
+                .flatten();
+            let found = match kept {
+                None => self.search.maximise(score, &around, &seen, &mut rng),
+                Some((axis, category)) => {
+                    // The best trials moved there are worth a look as much as their neighbours.
+                    let moved: Vec<Vec<f64>> = around.iter().map(|row| with(row, axis, category)).collect();
+                    let starts: Vec<&[f64]> = moved.iter().map(Vec::as_slice).collect();
+                    let only = |row: &[f64]| match row[axis] == category {
+                        true => score(row),
+                        false => f64::NEG_INFINITY,
+                    };
+                    self.search.maximise(only, &starts, &seen, &mut rng)
+                }
+            };
             found.unwrap_or(drawn)
         };
         Ok(Proposal {
@@ -83,6 +101,38 @@ impl Surrogate {
             notes: Vec::new(),
         })
     }
+}
+
+impl Surrogate {
+    /// The unconditional choice that was tried least often, as coordinate and category; `None` without choices.
+    fn least_tried(&self, trials: &Trials, rng: &mut Stream) -> Option<(usize, f64)> {
+        let dimensions = self.search.space().dimensions();
+        let mut least: Vec<(usize, f64)> = Vec::new();
+        let mut fewest = usize::MAX;
+        for (d, axis) in self.search.encoding().axes().iter().enumerate() {
+            let Axis::Category(n) = axis else { continue };
+            if dimensions[d].condition.is_some() {
+                continue;
+            }
+            for category in (0..*n).map(|c| c as f64) {
+                let count = (0..trials.len()).filter(|i| trials.row(*i)[d] == category).count();
+                if count < fewest {
+                    fewest = count;
+                    least.clear();
+                }
+                if count == fewest {
+                    least.push((d, category));
+                }
+            }
+        }
+        (!least.is_empty()).then(|| least[rng.below(least.len() as u64) as usize])
+    }
+}
+
+fn with(row: &[f64], axis: usize, category: f64) -> Vec<f64> {
+    let mut row = row.to_vec();
+    row[axis] = category;
+    row
 }
 
 /// The trials of best score, best first.
