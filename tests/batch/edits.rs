@@ -1,6 +1,8 @@
 //! Changes to a batch while it runs and while it rests, through `gage batch`.
 
 use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
 
 use gage::batch::event::{Event, Status};
 use gage::batch::record::Record;
@@ -210,6 +212,43 @@ fn trials_stopped_with_their_batch_are_run_again() {
         (1, 0)
     );
     assert_eq!(project.marks().values().copied().collect::<Vec<_>>(), [1, 1, 1]);
+}
+
+#[test]
+fn a_driver_that_dies_loses_no_request_and_doubles_none() {
+    let project = Project::new("sleep 0.05; echo loss: $FLAG_X; touch $MARKS/done.$FLAG_X.$RUN_ID");
+    let mut driver = project.start("run op x=[1,2,3,4,5,6] --jobs 2 --keep-batch -y");
+    wait_for("a trial", || !project.marks().is_empty());
+    let id = project.batch().id().to_string();
+    for round in 0..5 {
+        let words = format!("batch enqueue {id} x={}", 100 + round);
+        let asking = project
+            .command(&words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        // Each time the driver dies at another moment of the request: none of them may matter.
+        std::thread::sleep(Duration::from_millis(4 * round));
+        let _ = driver.kill();
+        driver.wait().unwrap();
+        driver = project.start(&format!("batch resume {id}"));
+        let asked = asking.unwrap().wait_with_output().unwrap();
+        assert!(asked.status.success(), "round {round}: {}", text(&asked));
+    }
+    driver.wait().unwrap();
+    project.ok(&format!("batch resume {id}"));
+    let record = record(&project);
+    let counts = record.scheduler.counts();
+    assert_eq!((counts.completed, counts.done()), (11, 11), "{}", project.journal());
+    let by_hand = record.trials().filter(|(_, t)| t.proposed.by_hand);
+    let mut asked: Vec<_> = by_hand.map(|(_, t)| t.proposed.values["x"].clone()).collect();
+    asked.sort_by_key(|x| x.as_f64().map(|x| x as i64));
+    assert_eq!(asked, (100..105).map(Value::Int).collect::<Vec<_>>());
+    assert!(
+        project.marks().values().all(|count| *count == 1),
+        "{:?}",
+        project.marks()
+    );
 }
 
 #[test]
