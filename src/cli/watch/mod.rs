@@ -213,7 +213,10 @@ fn nobody_reads() -> bool {
     let out = std::io::stdout();
     let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];
     let asked = poll(&mut fds, PollTimeout::ZERO);
-    asked.is_ok() && fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
+    asked.is_ok()
+        && fds[0]
+            .revents()
+            .is_some_and(|events| events.contains(PollFlags::POLLERR))
 }
 
 /// A run that is about to start is waited for, for a while.
