@@ -40,9 +40,18 @@ fn both(name: &str, began: (Instant, f64), budget: f64) {
     report(&format!("{name} (s, processor)"), children() - began.1, budget);
 }
 
+/// Processor time of this process so far, all threads, in seconds.
+fn own() -> f64 {
+    processor(UsageWho::RUSAGE_SELF)
+}
+
 /// Processor time of all children so far, in seconds.
 fn children() -> f64 {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage of the children");
+    processor(UsageWho::RUSAGE_CHILDREN)
+}
+
+fn processor(who: UsageWho) -> f64 {
+    let usage = getrusage(who).expect("usage of a process of ours");
     let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
     seconds(usage.user_time()) + seconds(usage.system_time())
 }
@@ -85,7 +94,7 @@ fn end(trial: u64, values: &FlagValues) -> Event {
     })
 }
 
-/// Seconds that a study's proposals take, and that computing them again takes.
+/// Processor time that a study's proposals take, and that computing them again takes.
 fn replaying(optimizer: &str, count: u64) {
     let plan = search(optimizer, count);
     let Proposes::Search { spec, constants } = &plan.proposes else {
@@ -93,7 +102,7 @@ fn replaying(optimizer: &str, count: u64) {
     };
     let mut events = vec![Event::Opened(Box::new(plan.header()))];
     let mut searcher = Searcher::new(&plan.header()).expect("a searcher");
-    let began = Instant::now();
+    let began = own();
     for trial in 0..count {
         let proposal = searcher.ask(trial, None).expect("a proposal");
         let values = plan.complete(&spec.values(&proposal.point), constants);
@@ -110,11 +119,11 @@ fn replaying(optimizer: &str, count: u64) {
             events.push(event);
         }
     }
-    let took = began.elapsed().as_secs_f64();
-    let began = Instant::now();
+    let took = own() - began;
+    let began = own();
     let replayed = replay::replay(&plan, &events).expect("a replay");
     assert_eq!((replayed.agreed, replayed.difference), (count, None));
-    let again = began.elapsed().as_secs_f64();
+    let again = own() - began;
     println!("{count} {optimizer} proposals took {took:.2} s, replaying them {again:.2} s");
     report(
         &format!("{optimizer}: replay of {count} proposals, times what they took"),
