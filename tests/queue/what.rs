@@ -129,9 +129,17 @@ fn what_is_staged_while_it_waits_is_started() {
     until("the queue", || {
         world.run(&["cat", "-O"]).1.contains("Waiting for staged runs")
     });
+    let own = world.run(&["select"]).1.trim().to_string();
     let runs: Vec<Run> = (0..3).map(|_| world.staged("true")).collect();
     until("the runs", || {
         runs.iter().all(|run| status::of(run) == Status::Completed)
+    });
+    // A run has ended a moment before the queue has heard of it.
+    until("the queue to wait again", || {
+        let said = world.run(&["cat", "-O", &own]).1;
+        said.lines()
+            .last()
+            .is_some_and(|line| line.ends_with("Waiting for staged runs"))
     });
     signal(&queue, Signal::SIGTERM);
     assert_eq!(end(queue).0, Some(0));
