@@ -2,5 +2,6 @@
 
 mod again;
 mod fault;
+mod ground;
 mod life;
 mod worker;
