@@ -93,7 +93,8 @@ fn a_claim_of_another_host_stands_while_it_moves() {
         crate::world::signal(&queue, nix::sys::signal::Signal::SIGTERM);
         crate::world::end(queue)
     });
-    assert_eq!(code, Some(0), "{text}");
+    // 143 if it was told to stop before it heard that the run had ended.
+    assert!(matches!(code, Some(0 | 143)), "{code:?} {text}");
     world.assert_once(&[claimed, free]);
 }
 
