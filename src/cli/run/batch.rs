@@ -10,7 +10,6 @@ use crate::flags::Assignments;
 use crate::launch::requires::{self, Around};
 use crate::launch::{self, Chosen, GRID, Prepared, Wish};
 use crate::project::{OpDef, Project};
-use crate::report::listing;
 use crate::run::compose::Naming;
 use crate::run::{Limits, Status, Template};
 use crate::store::RunRow;
@@ -57,17 +56,7 @@ fn is_done(args: &RunArgs, plan: &Plan, around: &Around, context: &Context) -> R
     let flags = needs::single_values(&plan.spec.rows[0].values);
     let required = requires::runs_for(&plan.spec.opdef, &flags, around);
     rows.retain(|row| required.is_empty() || requires::recorded_of_batch(&row.run) == required);
-    let Some(newest) = rows.first() else {
-        return Ok(false);
-    };
-    if let (Some(steps_dir), Some(id)) = (&args.step_of, &args.run_id) {
-        launch::steps::lead_elsewhere(steps_dir, id, newest.run.id());
-    }
-    let listed = listing::preview(&rows, &context.here());
-    print(&format!(
-        "Skipping because the following runs match this operation (--needed specified):\n{listed}"
-    ));
-    Ok(true)
+    Ok(single::skips(args, &rows, context))
 }
 
 fn spec(args: &RunArgs, prepared: &Prepared, chosen: &Chosen, project: &Project) -> Result<BatchSpec, Failure> {

@@ -16,6 +16,7 @@ use crate::report::listing;
 use crate::run::compose::{Naming, STEP_PARAMS, compose};
 use crate::run::output::Stream;
 use crate::run::{self, Caller, Event, Notice, Run, StopFlag, Supervise, Template};
+use crate::store::RunRow;
 
 /// The flags of a run as its preview shows them.
 pub fn preview(prepared: &Prepared, verb: &str) -> String {
@@ -51,17 +52,22 @@ pub fn is_done(args: &RunArgs, prepared: &Prepared, around: &Around, context: &C
     // With other runs to depend on it is another run.
     let required = requires::runs_for(&prepared.op, flags, around);
     rows.retain(|row| required.is_empty() || requires::recorded(&row.run) == required);
+    Ok(skips(args, &rows, context))
+}
+
+/// `--needed`: says that `rows`, newest first, make a run unnecessary, if there are any. A step's link leads to the newest.
+pub fn skips(args: &RunArgs, rows: &[RunRow], context: &Context) -> bool {
     let Some(newest) = rows.first() else {
-        return Ok(false);
+        return false;
     };
     if let (Some(steps_dir), Some(id)) = (&args.step_of, &args.run_id) {
         launch::steps::lead_elsewhere(steps_dir, id, newest.run.id());
     }
-    let listed = listing::preview(&rows, &context.here());
+    let listed = listing::preview(rows, &context.here());
     print(&format!(
         "Skipping because the following runs match this operation (--needed specified):\n{listed}"
     ));
-    Ok(true)
+    true
 }
 
 /// Makes, stages and (without `--stage`) runs it. `source` are the files of another run instead of the project's.
