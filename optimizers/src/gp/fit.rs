@@ -1,13 +1,16 @@
 //! Learns the parameters of the covariance and of the output warp: maximum a posteriori, analytic gradient.
 //!
-//! Parameters, all logarithms: l_1..l_p, signal s, noise, trend t, warp b. The objective is
+//! Parameters, all logarithms: l_1..l_p, signal s, noise, trend t, warp b, and of the additive part, if it is there, the
+//! variance a and the detail c. The objective is
 //!   1/2 (z - m)' K^-1 (z - m) + 1/2 ln det K + n/2 ln 2 pi + 1/2 m^2 - ln |dz/dy| - ln prior
 //! with K of `kernel` plus noise on the diagonal (Rasmussen and Williams 2006, equations 5.8 and 5.9) and the mean m,
 //! itself standard normal, at its best value. Starts are fixed and evaluations counted: the same values give the
 //! same parameters, whatever was fitted before.
 
-use super::kernel::{Columns, Hyper, Part, matern};
-use super::transform::{LOG_WARP, Outputs};
+use super::additive::Sum;
+use super::kernel::{Columns, Hyper, matern};
+use super::prior::{ABSENT, Prior, may_be_additive, priors};
+use super::transform::Outputs;
 use crate::math::lbfgs::minimise;
 use crate::math::linalg::{Factor, Matrix, dot};
 
@@ -48,7 +51,9 @@ impl Fitted {
     pub(super) fn theta(&self) -> Vec<f64> {
         let lengths = self.hyper.weights.iter().map(|w| -0.5 * libm::log(*w));
         let rest = [self.hyper.signal, self.hyper.noise, self.hyper.trend].map(libm::log);
-        lengths.chain(rest).chain([self.log_warp]).collect()
+        let additive = libm::log(self.hyper.additive).max(ABSENT);
+        let last = [self.log_warp, additive, libm::log(self.hyper.detail)];
+        lengths.chain(rest).chain(last).collect()
     }
 }
 
@@ -60,26 +65,15 @@ pub(super) fn fitted(p: usize, theta: &[f64], loss: f64) -> Fitted {
             signal: libm::exp(theta[p]),
             noise: libm::exp(theta[p + 1]),
             trend: libm::exp(theta[p + 2]),
+            additive: if theta[p + 4] > ABSENT {
+                libm::exp(theta[p + 4])
+            } else {
+                0.0
+            },
+            detail: libm::exp(theta[p + 5]),
         },
         log_warp: theta[p + 3],
         loss,
-    }
-}
-
-/// A normal prior on a logarithm, and its limits.
-#[derive(Debug, Clone, Copy)]
-struct Prior {
-    mean: f64,
-    sd: f64,
-    low: f64,
-    high: f64,
-}
-
-impl Prior {
-    fn loss(&self, x: f64, slope: &mut f64) -> f64 {
-        let z = (x - self.mean) / self.sd;
-        *slope += z / self.sd;
-        0.5 * z * z
     }
 }
 
@@ -125,14 +119,15 @@ impl<'a> Problem<'a> {
         self.columns.parts.len()
     }
 
-    /// Least values of the parameters.
-    pub(super) fn low(&self) -> Vec<f64> {
-        self.priors.iter().map(|q| q.low).collect()
-    }
-
-    /// Largest values of the parameters.
-    pub(super) fn high(&self) -> Vec<f64> {
-        self.priors.iter().map(|q| q.high).collect()
+    /// Least and largest values of the parameters, with the additive part or without it.
+    pub(super) fn limits(&self, additive: bool) -> (Vec<f64>, Vec<f64>) {
+        let (mut low, mut high): (Vec<f64>, Vec<f64>) = self.priors.iter().map(|q| (q.low, q.high)).unzip();
+        if !additive {
+            let p = self.dimensions();
+            (low[p + 4], high[p + 4]) = (ABSENT, ABSENT);
+            (low[p + 5], high[p + 5]) = (0.0, 0.0);
+        }
+        (low, high)
     }
 
     /// Where the prior is largest.
@@ -160,13 +155,23 @@ impl<'a> Problem<'a> {
         }
         let mut decay = vec![0.0; k.len()];
         matern(&mut k, &mut decay);
+        let detail = libm::exp(theta[p + 5]);
+        let sum = (theta[p + 4] > ABSENT).then(|| Sum::new(&self.columns.parts, &self.squared, &weights, detail));
+        let additive = if sum.is_some() { libm::exp(theta[p + 4]) } else { 0.0 };
+        // Both parts by their variances; `k` itself stays the Matern of the joint one.
+        let mut mixed: Vec<f64> = k.iter().map(|k| signal * k).collect();
+        if let Some(sum) = &sum {
+            for (m, s) in mixed.iter_mut().zip(&sum.total) {
+                *m += additive * s;
+            }
+        }
         let mut full = Matrix::zeros(n, n);
         let mut at = 0;
         for j in 0..n {
             let column = full.column_mut(j);
-            column[j] = signal + noise + trend * self.trend_diagonal[j];
+            column[j] = signal + additive + noise + trend * self.trend_diagonal[j];
             for (i, below) in column[j + 1..].iter_mut().enumerate() {
-                *below = signal * k[at + i] + trend * self.trend[at + i];
+                *below = mixed[at + i] + trend * self.trend[at + i];
             }
             at += n - j - 1;
         }
@@ -198,13 +203,26 @@ impl<'a> Problem<'a> {
         gradient[p + 1] = noise * trace;
         gradient[p + 2] = trend * (dot(&w, &self.trend) + trend_trace);
         gradient[p + 3] = dot(&alpha, &warped.slope) - warped.jacobian_slope;
+        gradient[..p].fill(0.0);
+        gradient[p + 4..].fill(0.0);
+        let mut believed = self.priors.len() - 2;
+        if let Some(sum) = &sum {
+            believed += 2;
+            gradient[p + 4] = additive * (dot(&w, &sum.total) + trace);
+            for d in 0..p {
+                let slope = additive * sum.slope(d, &w, &self.squared[d], detail * weights[d]);
+                // A weight is exp(-2 ln l).
+                gradient[d] = -2.0 * slope;
+                gradient[p + 5] += slope;
+            }
+        }
         for (w, e) in w.iter_mut().zip(&decay) {
             *w *= e;
         }
         for d in 0..p {
-            gradient[d] = 5.0 / 3.0 * signal * weights[d] * dot(&w, &self.squared[d]);
+            gradient[d] += 5.0 / 3.0 * signal * weights[d] * dot(&w, &self.squared[d]);
         }
-        for (i, prior) in self.priors.iter().enumerate() {
+        for (i, prior) in self.priors.iter().enumerate().take(believed) {
             loss += prior.loss(theta[i], &mut gradient[i]);
         }
         loss
@@ -224,43 +242,12 @@ pub fn solve_mean(factor: &Factor, z: &[f64]) -> (f64, Vec<f64>) {
     (mean, alpha)
 }
 
-/// Lengthscales grow with the square root of the dimension, so that the complexity of the prior does not (Hvarfner,
-/// Hellsten and Nardi 2024, arXiv:2402.02229, section 4.2, where ln l is normal with location sqrt(2) + ln(p)/2 and
-/// scale sqrt(3), mode exp(-1.59) sqrt(p)). Ours has its mode over the logarithm a little higher and is narrower, 1.2:
-/// with few results the wide one takes chance for detail.
-fn priors(parts: &[Part], outputs: &Outputs, noise: Noise) -> Vec<Prior> {
-    let p = parts.len() as f64;
-    let length = Prior {
-        mean: -1.2 + 0.5 * libm::log(p),
-        sd: 1.2,
-        low: -3.5,
-        high: 5.0,
-    };
-    let mut all = vec![length; parts.len()];
-    let prior = |mean, sd, low, high| Prior { mean, sd, low, high };
-    all.push(prior(0.0, 1.5, -7.0, 7.0));
-    all.push(match noise {
-        Noise::Estimated | Noise::Straight => prior(-8.0, 4.0, -16.1, 1.0),
-        Noise::Known(v) => {
-            let fixed = libm::log(outputs.variance(v).clamp(1e-7, 1e6));
-            prior(fixed, 1.0, fixed, fixed)
-        }
-    });
-    let numbers = parts.contains(&Part::Number);
-    all.push(prior(-4.0, 2.5, -12.0, if numbers { 5.0 } else { -12.0 }));
-    all.push(match noise {
-        Noise::Estimated => prior(-1.0, 4.0, LOG_WARP.0, LOG_WARP.1),
-        Noise::Straight | Noise::Known(_) => prior(LOG_WARP.0, 1.0, LOG_WARP.0, LOG_WARP.0),
-    });
-    all
-}
-
 /// The parameters that explain `outputs` at `columns` best, and other explanations nearly as good; best first, at
 /// least one.
 pub fn fit(columns: &Columns, outputs: &Outputs, noise: Noise, from: Option<&Fitted>) -> Vec<Fitted> {
     let problem = Problem::new(columns, outputs, noise);
     let p = columns.parts.len();
-    let (low, high, centre) = (problem.low(), problem.high(), problem.centre());
+    let centre = problem.centre();
     // Smooth and straight, rough, noisy, and warped: each the start of another explanation of the same values.
     let start = |length: f64, noise: f64, warp: f64| {
         let mut theta = centre.clone();
@@ -269,6 +256,7 @@ pub fn fit(columns: &Columns, outputs: &Outputs, noise: Noise, from: Option<&Fit
         }
         theta[p + 1] += noise;
         theta[p + 3] += warp;
+        (theta[p + 4], theta[p + 5]) = (ABSENT, 0.0);
         theta
     };
     let starts = [
@@ -279,6 +267,12 @@ pub fn fit(columns: &Columns, outputs: &Outputs, noise: Noise, from: Option<&Fit
         start(1.5, -4.0, 0.5),
         start(0.0, -4.0, 3.5),
     ];
+    // The same with what there is to explain in the additive part, smooth and rough.
+    let additive = [start(0.5, 2.0, 0.0), start(-0.7, 1.0, 0.0)].map(|mut theta| {
+        (theta[p], theta[p + 4], theta[p + 5]) = (-2.0, 1.0, centre[p + 5]);
+        theta
+    });
+    let additive = additive.iter().filter(|_| may_be_additive(&columns.parts));
     let known = from.map(Fitted::theta);
     // Where there is a guess and an evaluation is dear, the guess and two other starts have to do.
     let (fixed, kept) = match columns.n {
@@ -286,16 +280,21 @@ pub fn fit(columns: &Columns, outputs: &Outputs, noise: Noise, from: Option<&Fit
         _ if known.is_some() => (2, 2),
         _ => (4, 2),
     };
+    let descend = |theta: &[f64], evaluations, precision| {
+        let (low, high) = problem.limits(theta[p + 4] > ABSENT);
+        minimise(|t, g| problem.loss(t, g), theta, &low, &high, evaluations, precision)
+    };
     let mut found: Vec<_> = starts
         .iter()
         .take(fixed)
+        .chain(additive)
         .chain(&known)
-        .map(|s| minimise(|t, g| problem.loss(t, g), s, &low, &high, 20, 1e-4))
+        .map(|s| descend(s, 20, 1e-4))
         .collect();
     found.sort_by(|a, b| a.value.total_cmp(&b.value));
     let mut best: Vec<Fitted> = Vec::new();
     for f in found.iter().take(kept) {
-        let m = minimise(|t, g| problem.loss(t, g), &f.x, &low, &high, 40, 1e-5);
+        let m = descend(&f.x, 40, 1e-5);
         best.push(fitted(p, &m.x, m.value));
     }
     best.sort_by(|a, b| a.loss.total_cmp(&b.loss));
@@ -306,6 +305,7 @@ pub fn fit(columns: &Columns, outputs: &Outputs, noise: Noise, from: Option<&Fit
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gp::kernel::Part;
     use crate::rng::{Purpose, stream};
 
     fn data(n: usize) -> (Columns, Outputs) {
@@ -325,20 +325,27 @@ mod tests {
     fn the_gradient_is_that_of_the_loss() {
         let (columns, outputs) = data(14);
         let problem = Problem::new(&columns, &outputs, Noise::Estimated);
-        let theta = [-0.8, -0.2, 0.3, 0.4, -3.0, -2.0, 1.0];
-        let mut gradient = vec![0.0; 7];
-        problem.loss(&theta, &mut gradient);
-        let mut unused = vec![0.0; 7];
-        for i in 0..7 {
-            let (mut up, mut down) = (theta, theta);
-            up[i] += 1e-5;
-            down[i] -= 1e-5;
-            let want = (problem.loss(&up, &mut unused) - problem.loss(&down, &mut unused)) / 2e-5;
-            assert!(
-                (gradient[i] - want).abs() < 1e-5 * want.abs().max(1.0),
-                "{i}: {} is not {want}",
-                gradient[i]
-            );
+        for additive in [ABSENT, -1.0] {
+            let theta = [-0.8, -0.2, 0.3, 0.4, -3.0, -2.0, 1.0, additive, 0.7];
+            let mut gradient = [0.0; 9];
+            problem.loss(&theta, &mut gradient);
+            let mut unused = gradient;
+            let learned = if additive > ABSENT {
+                theta.len()
+            } else {
+                theta.len() - 2
+            };
+            for i in 0..learned {
+                let (mut up, mut down) = (theta, theta);
+                up[i] += 1e-5;
+                down[i] -= 1e-5;
+                let want = (problem.loss(&up, &mut unused) - problem.loss(&down, &mut unused)) / 2e-5;
+                assert!(
+                    (gradient[i] - want).abs() < 1e-5 * want.abs().max(1.0),
+                    "{i}: {} is not {want}",
+                    gradient[i]
+                );
+            }
         }
     }
 

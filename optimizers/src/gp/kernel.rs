@@ -1,4 +1,5 @@
-//! The covariance of two points: a Matern 5/2 over numbers and categories, plus a quadratic trend over the numbers.
+//! The covariance of two points: a Matern 5/2 over numbers and categories, plus a quadratic trend over the numbers, plus,
+//! where it pays, a part that is additive over the numbers (`additive`).
 //!
 //! Notation: n observations, p dimensions. Rows are coordinates of the unit cube (`encode`); numbers with finitely
 //! many values sit at their cell centres, so the covariance is flat within a cell (Garrido-Merchan and
@@ -8,6 +9,7 @@
 //! k = s (1 + a + a^2 / 3) exp(-a), a = sqrt(5) r             Rasmussen and Williams 2006, equation 4.17
 //!   + t (q + q^2), q = 3 / p' sum_d (2 x_d - 1)(2 x'_d - 1)   a linear and a quadratic form, p' numbers
 
+use super::additive;
 use crate::encode::Axis;
 use crate::math::exponential::exp_many;
 
@@ -29,8 +31,23 @@ pub struct Hyper {
     pub signal: f64,
     /// Variance of the trend.
     pub trend: f64,
+    /// Variance of the additive part; 0 if there is none.
+    pub additive: f64,
+    /// Weights of the additive part, in `weights`.
+    pub detail: f64,
     /// Variance of the noise on an observation.
     pub noise: f64,
+}
+
+/// What the slopes of the covariances of all rows with one point are made of.
+#[derive(Debug, Clone)]
+pub struct Ingredients {
+    /// (1 + a) exp(-a) of each row.
+    decay: Vec<f64>,
+    /// q of each row.
+    forms: Vec<f64>,
+    /// The decays of the additive part, number by number.
+    alone: Vec<f64>,
 }
 
 /// Observed rows by columns: `[d][i]`, p columns of n.
@@ -59,6 +76,13 @@ pub fn fill_absent(parts: &[Part], row: &mut [f64]) {
         if u.is_nan() {
             *u = if *part == Part::Category { -1.0 } else { 0.5 };
         }
+    }
+}
+
+impl Hyper {
+    /// Variance without trend and noise.
+    pub fn scale(&self) -> f64 {
+        self.signal + self.additive
     }
 }
 
@@ -122,40 +146,22 @@ impl Columns {
         }
     }
 
-    /// Covariances of every row with `x`.
-    pub fn covariances(&self, hyper: &Hyper, x: &[f64], out: &mut [f64]) {
-        let mut decay = vec![0.0; self.n];
-        let mut forms = vec![0.0; self.n];
-        self.covariances_and_parts(hyper, x, out, &mut decay, &mut forms);
-    }
-
-    /// Covariances of every row with `x`; also (1 + a) exp(-a) and q of each, which its slopes are made of.
-    pub fn covariances_and_parts(
-        &self,
-        hyper: &Hyper,
-        x: &[f64],
-        out: &mut [f64],
-        decay: &mut [f64],
-        forms: &mut [f64],
-    ) {
+    /// Covariances of every row with `x`, and what their slopes are made of.
+    pub fn covariances(&self, hyper: &Hyper, x: &[f64], out: &mut [f64]) -> Ingredients {
+        let (mut decay, mut forms) = (vec![0.0; self.n], vec![0.0; self.n]);
         self.radii(hyper, x, out);
-        matern(out, decay);
-        self.linear_forms(x, forms);
-        for (k, q) in out.iter_mut().zip(&*forms) {
+        matern(out, &mut decay);
+        self.linear_forms(x, &mut forms);
+        for (k, q) in out.iter_mut().zip(&forms) {
             *k = hyper.signal * *k + hyper.trend * (*q + *q * *q);
         }
+        let alone = additive::add_covariances(self, hyper, x, out);
+        Ingredients { decay, forms, alone }
     }
 
-    /// Adds to `slope[d]`, for numbers, sum_i weight_i dk(x_i, x)/dx_d. `decay` and `forms` are those of `x`.
-    pub fn add_slopes(
-        &self,
-        hyper: &Hyper,
-        x: &[f64],
-        decay: &[f64],
-        forms: &[f64],
-        weights: &[f64],
-        slope: &mut [f64],
-    ) {
+    /// Adds to `slope[d]`, for numbers, sum_i weight_i dk(x_i, x)/dx_d; the ingredients are those of `x`.
+    pub fn add_slopes(&self, hyper: &Hyper, x: &[f64], of: &Ingredients, weights: &[f64], slope: &mut [f64]) {
+        let Ingredients { decay, forms, alone } = of;
         // dk/d(r^2) = -(5/6) (1 + a) exp(-a), and d(r^2)/dx_d = 2 w_d (x_d - x_id).
         let matern: Vec<f64> = (0..self.n)
             .map(|i| -5.0 / 3.0 * hyper.signal * decay[i] * weights[i])
@@ -173,12 +179,13 @@ impl Columns {
                 slope[d] += 2.0 * dot(&trend, column) - trend_total;
             }
         }
+        additive::add_slopes(self, hyper, x, alone, weights, slope);
     }
 
     /// k(x, x) without noise.
     pub fn variance(&self, hyper: &Hyper, x: &[f64]) -> f64 {
         let q = self.own_form(x);
-        hyper.signal + hyper.trend * (q + q * q)
+        hyper.scale() + hyper.trend * (q + q * q)
     }
 
     /// Adds dk(x, x)/dx_d, for numbers, to `slope[d]`.
@@ -223,13 +230,16 @@ mod tests {
             weights: vec![4.0, 0.25, 2.0],
             signal: 1.5,
             trend: 0.2,
+            additive: 0.6,
+            detail: 3.0,
             noise: 0.1,
         };
         (Columns::new(&parts, &rows), hyper)
     }
 
     /// scikit-learn 1.9: 1.5 * Matern(length_scale=[1/2, 2, 1/sqrt(2)], nu=2.5) with the category's difference set to
-    /// 0 or 1, plus 0.2 (q + q^2) with q = 1.5 c.c' by numpy.
+    /// 0 or 1, plus 0.2 (q + q^2) with q = 1.5 c.c' by numpy, plus 0.3 times the Materns of each number alone with its
+    /// weight times 3.
     #[test]
     fn covariances_agree_with_scikit_learn() {
         let (columns, hyper) = example();
@@ -239,7 +249,7 @@ mod tests {
             assert!((got - want).abs() < 1e-14, "{got} is not {want}");
         }
     }
-    const COVARIANCES: [f64; 3] = [0.685514330308028, 1.3959273194050852, 0.2615848305294721];
+    const COVARIANCES: [f64; 3] = [1.1831224367263449, 1.9419700016868542, 0.6213219611857692];
 
     #[test]
     fn slopes_are_those_of_the_covariance() {
@@ -250,10 +260,9 @@ mod tests {
             columns.covariances(&hyper, x, &mut k);
             k.iter().zip(&weights).map(|(k, w)| k * w).sum::<f64>()
         };
-        let (mut k, mut decay, mut forms) = (vec![0.0; 3], vec![0.0; 3], vec![0.0; 3]);
-        columns.covariances_and_parts(&hyper, &x, &mut k, &mut decay, &mut forms);
         let (mut slope, mut own) = (vec![0.0; 3], vec![0.0; 3]);
-        columns.add_slopes(&hyper, &x, &decay, &forms, &weights, &mut slope);
+        let ingredients = columns.covariances(&hyper, &x, &mut [0.0; 3]);
+        columns.add_slopes(&hyper, &x, &ingredients, &weights, &mut slope);
         columns.add_variance_slope(&hyper, &x, &mut own);
         for d in 0..2 {
             let (mut up, mut down) = (x, x);

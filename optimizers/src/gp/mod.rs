@@ -1,8 +1,9 @@
 //! Gaussian process search: fit, say how much every point is worth, take the best one that was not tried.
 //!
-//! `kernel` covariances, `transform` output warp, `fit` parameters, `model` predictions, `acquisition` worth,
-//! `feasibility` failures, `search` its maximum, `study` what a history means to all of these, `engine` from there to
-//! a point. Here: the optimizer and its options.
+//! `kernel` covariances, `additive` their additive part, `transform` output warp, `prior` what is believed before any
+//! result, `fit` parameters, `model` predictions, `partition` a process for each choice, `surface` predictions of either,
+//! `acquisition` worth, `aim` the improvement wanted, `feasibility` failures, `search` the best point, `study` what a
+//! history means to all of these, `engine` from there to a point. Here: the optimizer and its options.
 //!
 //! `gp_hedge` is the default. Hedging between acquisition functions (Hoffman, Brochu and de Freitas 2011) guards
 //! against a wrong one; with log EI it is the model that is wrong, so here the hedge is against that: expected
@@ -10,6 +11,7 @@
 //! that none is given up on the strength of one bad result, and without progress every other trial aims higher (`aim`).
 
 pub mod acquisition;
+mod additive;
 pub mod aim;
 pub mod engine;
 pub mod feasibility;
@@ -17,6 +19,7 @@ pub mod fit;
 pub mod kernel;
 pub mod model;
 pub mod partition;
+mod prior;
 pub mod search;
 pub mod study;
 pub mod surface;

@@ -30,7 +30,7 @@ pub struct Sloped {
     pub variance_slope: Vec<f64>,
 }
 
-/// Least variance, as a share of the signal: what rounding leaves of it.
+/// Least variance, as a share of the variance before the results: what rounding leaves of it.
 const FLOOR: f64 = 1e-10;
 
 impl Model {
@@ -59,7 +59,7 @@ impl Model {
                 }
             }
             jitter = if jitter == 0.0 {
-                1e-9 * hyper.signal
+                1e-9 * hyper.scale()
             } else {
                 jitter * 100.0
             };
@@ -122,7 +122,7 @@ impl Model {
             self.factor.solve_lower_many(&mut k);
             for (j, x) in block.iter().enumerate() {
                 let variance = self.columns.variance(&self.hyper, x) - dot(k.column(j), k.column(j));
-                out.push((means[j], variance.max(FLOOR * self.hyper.signal)));
+                out.push((means[j], variance.max(FLOOR * self.hyper.scale())));
             }
         }
         out
@@ -131,27 +131,26 @@ impl Model {
     /// Mean and variance at `x`, with slopes.
     pub fn predict_sloped(&self, x: &[f64]) -> Sloped {
         let n = self.size();
-        let (mut k, mut decay, mut forms) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-        self.columns
-            .covariances_and_parts(&self.hyper, x, &mut k, &mut decay, &mut forms);
+        let mut k = vec![0.0; n];
+        let ingredients = self.columns.covariances(&self.hyper, x, &mut k);
         let mean = self.mean + dot(&k, &self.alpha);
         self.factor.solve_lower(&mut k);
         let variance = self.columns.variance(&self.hyper, x) - dot(&k, &k);
         let mut mean_slope = vec![0.0; x.len()];
         let mut variance_slope = vec![0.0; x.len()];
         let columns = &self.columns;
-        columns.add_slopes(&self.hyper, x, &decay, &forms, &self.alpha, &mut mean_slope);
-        if variance > FLOOR * self.hyper.signal {
+        columns.add_slopes(&self.hyper, x, &ingredients, &self.alpha, &mut mean_slope);
+        if variance > FLOOR * self.hyper.scale() {
             self.factor.solve_upper(&mut k);
             for w in &mut k {
                 *w *= -2.0;
             }
-            columns.add_slopes(&self.hyper, x, &decay, &forms, &k, &mut variance_slope);
+            columns.add_slopes(&self.hyper, x, &ingredients, &k, &mut variance_slope);
             columns.add_variance_slope(&self.hyper, x, &mut variance_slope);
         }
         Sloped {
             mean,
-            variance: variance.max(FLOOR * self.hyper.signal),
+            variance: variance.max(FLOOR * self.hyper.scale()),
             mean_slope,
             variance_slope,
         }
@@ -169,6 +168,8 @@ mod tests {
             weights: vec![4.0, 0.25, 2.0],
             signal: 1.5,
             trend: 0.2,
+            additive: 0.6,
+            detail: 3.0,
             noise: 0.1,
         };
         Model::new(&parts, &rows, vec![0.3, -1.2, 1.1, -0.2], hyper).unwrap()
@@ -183,8 +184,8 @@ mod tests {
         }
     }
     const PREDICTIONS: [(f64, f64); 2] = [
-        (-0.7579531319235582, 0.38766522455339714),
-        (0.28515052157229986, 2.153439347752984),
+        (-0.7845083739033396, 0.455320355071521),
+        (0.3712635014511624, 2.367073470830456),
     ];
 
     #[test]

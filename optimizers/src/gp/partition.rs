@@ -89,7 +89,7 @@ pub fn partitions(
 
 /// The parameters of one part; without results, those of the prior.
 fn fit_part(problem: &Problem<'_>, whole: &Fitted) -> Fitted {
-    let (low, high) = (problem.low(), problem.high());
+    let (low, high) = problem.limits(false);
     let mut found = [problem.centre(), whole.theta()]
         .map(|start| minimise(|t, g| problem.loss(t, g), &start, &low, &high, 40, 1e-4));
     found.sort_by(|a, b| a.value.total_cmp(&b.value));
@@ -105,7 +105,7 @@ const FLAT: f64 = 0.01;
 /// volume that the parameters may take there (MacKay 2003, chapters 27 and 28),
 ///   L + sum_i ln sd_i + 1/2 ln det H, over the parameters i that are learned, H the second derivatives of L.
 fn evidence(problem: &Problem<'_>, fitted: &Fitted) -> f64 {
-    let (low, high) = (problem.low(), problem.high());
+    let (low, high) = problem.limits(fitted.hyper.additive > 0.0);
     let at: Vec<f64> = (0..low.len())
         .map(|i| fitted.theta()[i].clamp(low[i], high[i]))
         .collect();

@@ -94,6 +94,8 @@ mod tests {
             weights: vec![weight, 1.0],
             signal: 1.0,
             trend: 0.1,
+            additive: 0.0,
+            detail: 1.0,
             noise: 0.01,
         };
         let shape = Shape::Split(1, vec![hyper(4.0), hyper(9.0), hyper(1.0)]);
