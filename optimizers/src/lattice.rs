@@ -137,17 +137,27 @@ impl Seen {
     }
 }
 
+/// What [`Seen`] says of `point`, of `space`, for one question: comparing costs much less than remembering all of them.
+pub fn is_among(space: &Space, history: &[Observation], point: &Point) -> bool {
+    let same = |other: &Point| (0..space.len()).all(|i| part(space, other, i) == part(space, point, i));
+    history.iter().any(|o| same(&o.point) && space.contains(&o.point))
+}
+
 /// Equal for points that a trial cannot tell apart: lattice values by their position, other reals by their bits.
 fn key(space: &Space, point: &Point) -> Vec<u64> {
-    let part = |(i, v): (usize, &Option<Value>)| match (v, &space.dimensions()[i].domain) {
+    (0..point.0.len()).map(|i| part(space, point, i)).collect()
+}
+
+/// What dimension `i` adds to the key.
+fn part(space: &Space, point: &Point, i: usize) -> u64 {
+    match (point.0.get(i).copied().flatten(), &space.dimensions()[i].domain) {
         (None, _) => u64::MAX,
         (Some(Value::Real(v)), Domain::Real { low, step: Some(s), .. }) => ((v - low) / s).round() as u64,
         // Adding zero makes one key of the two zeros.
         (Some(Value::Real(v)), _) => (v + 0.0).to_bits(),
-        (Some(Value::Int(v)), _) => *v as u64,
-        (Some(Value::Choice(k)), _) => *k as u64,
-    };
-    point.0.iter().enumerate().map(part).collect()
+        (Some(Value::Int(v)), _) => v as u64,
+        (Some(Value::Choice(k)), _) => k as u64,
+    }
 }
 
 #[cfg(test)]
@@ -212,6 +222,10 @@ mod tests {
                 .collect();
             let seen = Seen::new(&space, &history);
             assert!(!seen.exhausts(&space));
+            assert!(
+                all.iter()
+                    .all(|p| is_among(&space, &history, p) == seen.contains(&space, p))
+            );
             let got = seen.other(&space, &mut stream(3, 9, Purpose::Sample));
             assert_eq!(got.as_ref(), Some(&all[left]));
         }

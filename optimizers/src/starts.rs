@@ -3,7 +3,7 @@
 
 use crate::encode::Encoding;
 use crate::history::Observation;
-use crate::lattice::Seen;
+use crate::lattice::{Seen, count, is_among};
 use crate::options::{OptionKind, OptionSpec};
 use crate::registry::{AskError, Origin, Proposal, Setup};
 use crate::rng::{Purpose, stream};
@@ -84,12 +84,24 @@ impl Starts {
     /// The proposal of a start; `None` if a model is to propose trial `number`.
     pub fn ask(&self, history: &[Observation], number: u64) -> Option<Result<Proposal, AskError>> {
         let origin = self.origin(history, number)?;
-        let seen = Seen::new(&self.space, history);
-        Some(self.fresh(&seen, number).map(|point| Proposal {
+        let point = self.drawn(number);
+        let room = count(&self.space).is_none_or(|n| n > history.len() as u64);
+        // Nearly every start is new; only if it is not does it take all that was evaluated to find another.
+        let point = if room && !is_among(&self.space, history, &point) {
+            Ok(point)
+        } else {
+            self.fresh(&Seen::new(&self.space, history), number)
+        };
+        Some(point.map(|point| Proposal {
             point,
             origin,
             notes: Vec::new(),
         }))
+    }
+
+    /// The space-filling point of trial `number`.
+    fn drawn(&self, number: u64) -> Point {
+        place(&self.space, &self.encoding, &self.sequence.point(number), number == 0)
     }
 
     /// What becomes of a model's `point` for trial `number`: in the first trial of a study the initial values replace
@@ -112,7 +124,7 @@ impl Starts {
         if seen.exhausts(&self.space) {
             return Err(AskError::Exhausted);
         }
-        let point = place(&self.space, &self.encoding, &self.sequence.point(number), number == 0);
+        let point = self.drawn(number);
         if !seen.contains(&self.space, &point) {
             return Ok(point);
         }
