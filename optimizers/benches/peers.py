@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
 """Time of one proposal: gage's optimizers beside Optuna's, in one run on one machine.
 
-    python3 optimizers/benches/peers.py [--gage "target/release/gage study serve --stdio"] [--sizes 20,100,1000]
+    python3 optimizers/benches/peers.py [--gage "target/release/gage study serve --stdio"] [--sizes 20,100,1000,10000]
 
-Makes a virtual environment of its own under target/peers and installs Optuna there. Both sides have seen the same
-function at as many points; then the processor time of ask and tell is measured, the median of a few means. gage is
-driven over its JSON lines in a child process, so its figures contain reading and writing the lines.
+Makes a virtual environment of its own under target/peers and installs Optuna there, with torch for its Gaussian process
+(without torch that one is left out). Both sides have seen the same function at as many points; then the processor time
+of ask and tell is measured, the median of a few means. gage is driven over its JSON lines in a child process, so its
+figures contain reading and writing the lines.
+
+Beside the times: the growth from the last size but one to the last, as the exponent b of n^b (n log n is about 1.12
+from 1000 to 10 000); the costliest of the first few proposals at the last size, when all results are new; and of gage
+the most memory its process had there.
 """
 import argparse
 import glob
+import importlib.util
 import json
+import math
 import os
 import random
 import shlex
@@ -18,17 +25,21 @@ import subprocess
 import sys
 import time
 import venv
+import warnings
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 FOLDER = os.path.join(ROOT, "target", "peers")
 PYTHON = os.path.join(FOLDER, "bin", "python")
 PACKAGES = ["optuna>=4", "cmaes", "numpy", "scipy"]
-GAGE = ["random", "sobol", "tpe", "gp", "forest", "gbrt", "cmaes"]
-OPTUNA = ["random", "tpe", "cmaes"]
+GAGE = ["random", "sobol", "tpe", "gp", "forest", "gbrt", "cmaes", "turbo", "auto"]
+OPTUNA = ["random", "tpe", "cmaes", "gp"]
 REPEATS = 5
 STEPS = 4
+# A mean that took longer than this is not repeated, and with a peer no larger size is tried: a process over ten times
+# the points would take a thousand times as long.
+SLOW_MS = 500.0
 # A size that took longer than this ends the series of its optimizer.
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def objective(point):
@@ -71,6 +82,11 @@ class Gage:
         threads = glob.glob(f"/proc/{self.process.pid}/task/*/schedstat")
         return sum(int(open(name).read().split()[0]) for name in threads) / 1e9
 
+    def peak_mb(self):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            line = next(line for line in status if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+
     def close(self):
         self.process.stdin.close()
         self.process.wait()
@@ -81,11 +97,13 @@ class Optuna:
 
     def __init__(self, sampler, d, n):
         import optuna
+        warnings.simplefilter("ignore")
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         make = {
             "random": lambda: optuna.samplers.RandomSampler(seed=1),
             "tpe": lambda: optuna.samplers.TPESampler(seed=1, multivariate=True),
             "cmaes": lambda: optuna.samplers.CmaEsSampler(seed=1),
+            "gp": lambda: optuna.samplers.GPSampler(seed=1),
         }
         self.study = optuna.create_study(sampler=make[sampler]())
         self.d = d
@@ -102,50 +120,87 @@ class Optuna:
     def clock(self):
         return time.process_time()
 
+    def peak_mb(self):
+        return None  # All of them share this process.
+
     def close(self):
         pass
 
 
 def measure(side):
-    """Milliseconds of processor time of one ask and the tell after it: the median of some means. Some proposals cost
-    more than others (a model is not fitted every time), so neither the smallest nor a single one would be fair."""
-    side.step()
-    means = []
-    while len(means) < REPEATS:
+    """Milliseconds of processor time of one ask and the tell after it: the costliest of the first few, and the median of
+    some means. Some proposals cost more than others (a model is not fitted every time), so neither the smallest nor a
+    single one would be fair."""
+    def mean(steps):
         start = side.clock()
-        for _ in range(STEPS):
+        for _ in range(steps):
             side.step()
-        means.append((side.clock() - start) / STEPS * 1e3)
-        if means[-1] > 500.0:
+        return (side.clock() - start) / steps * 1e3
+
+    first, means = max(mean(1) for _ in range(STEPS)), []
+    while len(means) < REPEATS and (not means or means[-1] <= SLOW_MS):
+        means.append(mean(STEPS))
+    return first, statistics.median(means)
+
+
+def series(maker, name, d, sizes, command):
+    """Milliseconds at each size until one is too slow; the costliest first proposal and the memory at the last."""
+    times, first, peak = [], None, None
+    for n in sizes:
+        start = time.time()
+        side = Gage(command, name, d, n) if maker == "gage" else Optuna(name, d, n)
+        try:
+            first, usual = measure(side)
+            times.append(usual)
+            peak = side.peak_mb()
+        finally:
+            side.close()
+        if time.time() - start > PATIENCE_S or (maker == "optuna" and times[-1] > SLOW_MS):
             break
-    return statistics.median(means)
+    return times, first, peak
+
+
+def line(times, first, peak, sizes):
+    cells = "".join(f"{ms:11.3f}" for ms in times) + f"{'-':>11}" * (len(sizes) - len(times))
+    growth = "-"
+    if len(times) == len(sizes) > 1:
+        growth = f"{math.log(times[-1] / times[-2]) / math.log(sizes[-1] / sizes[-2]):.2f}"
+    return cells + f"{growth:>8}{first:>9.1f}" + f"{'-' if peak is None else f'{peak:.0f} MB':>9}"
 
 
 def run(arguments):
     import optuna
     sizes = [int(n) for n in arguments.sizes.split(",")]
     dims = [int(d) for d in arguments.dims.split(",")]
-    print(f"Optuna {optuna.__version__}, Python {sys.version.split()[0]}, one thread, ms of processor time")
-    print(f"{'':18} {'d':>3}" + "".join(f"{n:>11}" for n in sizes))
+    only = arguments.only.split(",") if arguments.only else None
+    rows = [("gage", name) for name in GAGE] + [("optuna", name) for name in OPTUNA]
+    if importlib.util.find_spec("torch") is None:
+        rows.remove(("optuna", "gp"))
+        print("torch is not installed in target/peers: Optuna's gp is left out")
+    version = subprocess.check_output([shlex.split(arguments.gage)[0], "--version"], text=True).strip()
+    print(f"{version}, Optuna {optuna.__version__}, Python {sys.version.split()[0]}, one thread, ms of processor time")
+    print(f"{'':14} {'d':>3}" + "".join(f"{n:>11}" for n in sizes) + f"{'growth':>8}{'first':>9}{'memory':>9}")
     for d in dims:
-        rows = [("gage", name) for name in GAGE] + [("optuna", name) for name in OPTUNA]
         for maker, name in rows:
-            cells = []
-            for n in sizes:
-                start = time.time()
-                side = Gage(arguments.gage, name, d, n) if maker == "gage" else Optuna(name, d, n)
-                cells.append(f"{measure(side):11.3f}")
-                side.close()
-                if time.time() - start > PATIENCE_S:
-                    break
-            print(f"{maker + ' ' + name:18} {d:>3}" + "".join(cells), flush=True)
+            if only is None or name in only:
+                measured = series(maker, name, d, sizes, arguments.gage)
+                print(f"{maker + ' ' + name:14} {d:>3}" + line(*measured, sizes), flush=True)
+
+
+def install():
+    venv.create(FOLDER, with_pip=True)
+    pip = [PYTHON, "-m", "pip", "install", "--quiet"]
+    subprocess.check_call([*pip, *PACKAGES])
+    # Large, and not to be had everywhere; only one row needs it.
+    subprocess.call([*pip, "torch"])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gage", default=os.path.join(ROOT, "target", "release", "gage") + " study serve --stdio")
-    parser.add_argument("--sizes", default="20,100,1000")
+    parser.add_argument("--sizes", default="20,100,1000,10000")
     parser.add_argument("--dims", default="5,8,20")
+    parser.add_argument("--only", help="names of optimizers, such as gp,tpe; without it all")
     arguments = parser.parse_args()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
@@ -153,8 +208,7 @@ def main():
         run(arguments)
         return
     if not os.path.exists(PYTHON):
-        venv.create(FOLDER, with_pip=True)
-        subprocess.check_call([PYTHON, "-m", "pip", "install", "--quiet", *PACKAGES])
+        install()
     os.execv(PYTHON, [PYTHON, os.path.abspath(__file__), *sys.argv[1:]])
 
 
