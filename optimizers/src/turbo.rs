@@ -15,7 +15,7 @@ use crate::gp::search::Region;
 use crate::history::Observation;
 use crate::lattice::Seen;
 use crate::options::Options;
-use crate::registry::{AskError, Entry, Optimizer, Origin, Proposal, Setup};
+use crate::registry::{AskError, Entry, Optimizer, Proposal, Setup};
 use crate::starts::{PREV_TRIALS, RANDOM_STARTS, Starts};
 
 /// Registry line.
@@ -158,12 +158,6 @@ impl Optimizer for Turbo {
             return Err(AskError::Exhausted);
         }
         let (region, explore, restarts) = self.region(history);
-        let mut notes = Vec::new();
-        if explore && restarts > 0 {
-            notes.push(format!(
-                "trust region collapsed, looking elsewhere (restart {restarts})"
-            ));
-        }
         let plan = Plan {
             rule: Rule::Improvement { xi: 0.0 },
             per_second: false,
@@ -173,21 +167,13 @@ impl Optimizer for Turbo {
             region,
         };
         let found = self.engine.propose(history, number, &seen, &plan);
-        let point = match found.map(|f| f.into_iter().next()) {
-            Ok(Some(best)) => self.engine.ground.point(&best.row),
-            Ok(None) => self.starts.fresh(&seen, number)?,
-            Err(_) => {
-                notes.push("the results cannot be modelled, drew a point instead".to_string());
-                self.starts.fresh(&seen, number)?
-            }
-        };
-        Ok(Proposal {
-            point: self.starts.opening(point, number, &seen),
-            origin: Origin::Model {
-                used: history.iter().filter(|o| o.value().is_some()).count(),
-            },
-            notes,
-        })
+        let found = found.map(|f| f.into_iter().next());
+        let mut proposal = self.engine.proposal(found, &self.starts, history, number, &seen)?;
+        if explore && restarts > 0 {
+            let note = format!("trust region collapsed, looking elsewhere (restart {restarts})");
+            proposal.notes.insert(0, note);
+        }
+        Ok(proposal)
     }
 }
 

@@ -15,8 +15,10 @@ use super::transform::Outputs;
 use crate::history::Observation;
 use crate::lattice::Seen;
 use crate::math::linalg::NotPositive;
+use crate::registry::{AskError, Origin, Proposal};
 use crate::rng::{Purpose, stream};
 use crate::space::{Dimension, Domain, Space};
+use crate::starts::Starts;
 
 /// What a proposal is to be.
 #[derive(Debug, Clone)]
@@ -134,6 +136,33 @@ impl Engine {
         let mut rng = stream(self.seed, number, Purpose::Search);
         let found = search(&self.ground, &target, &incumbents, seen, &plan.region, effort, &mut rng);
         Ok(found)
+    }
+
+    /// The proposal of what was found for trial `number`, or of a space-filling point where nothing was.
+    pub fn proposal(
+        &self,
+        found: Result<Option<Scored>, NotPositive>,
+        starts: &Starts,
+        history: &[Observation],
+        number: u64,
+        seen: &Seen,
+    ) -> Result<Proposal, AskError> {
+        let mut notes = Vec::new();
+        let point = match found {
+            Ok(Some(best)) => self.ground.point(&best.row),
+            Ok(None) => starts.fresh(seen, number)?,
+            Err(NotPositive) => {
+                notes.push("the results cannot be modelled, drew a point instead".to_string());
+                starts.fresh(seen, number)?
+            }
+        };
+        Ok(Proposal {
+            point: starts.opening(point, number, seen),
+            origin: Origin::Model {
+                used: history.iter().filter(|o| o.value().is_some()).count(),
+            },
+            notes,
+        })
     }
 
     /// The parameters in use for this history: of its best explanation.

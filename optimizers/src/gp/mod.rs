@@ -34,7 +34,7 @@ use crate::history::Observation;
 use crate::lattice::Seen;
 use crate::math::linalg::NotPositive;
 use crate::options::{OptionKind, OptionSpec, Options};
-use crate::registry::{AskError, Entry, Optimizer, Origin, Proposal, Setup};
+use crate::registry::{AskError, Entry, Optimizer, Proposal, Setup};
 use crate::starts::{KAPPA, PREV_TRIALS, RANDOM_STARTS, Starts, XI};
 
 /// Registry line.
@@ -133,21 +133,7 @@ impl Optimizer for Gp {
         if seen.exhausts(&self.setup.space) {
             return Err(AskError::Exhausted);
         }
-        let mut notes = Vec::new();
-        let point = match self.propose(history, number, &seen) {
-            Ok(Some(best)) => self.engine.ground.point(&best.row),
-            Ok(None) => self.starts.fresh(&seen, number)?,
-            Err(NotPositive) => {
-                notes.push("the results cannot be modelled, drew a point instead".to_string());
-                self.starts.fresh(&seen, number)?
-            }
-        };
-        Ok(Proposal {
-            point: self.starts.opening(point, number, &seen),
-            origin: Origin::Model {
-                used: history.iter().filter(|o| o.value().is_some()).count(),
-            },
-            notes,
-        })
+        let found = self.propose(history, number, &seen);
+        self.engine.proposal(found, &self.starts, history, number, &seen)
     }
 }
