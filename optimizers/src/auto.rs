@@ -2,9 +2,10 @@
 //! number of results, and says so. The choice follows from the history and the setup alone, never from the planned
 //! number of trials, so a longer study begins like a shorter one.
 //!
-//! Measured (`docs/optimizers.md`): up to some hundreds of results the Gaussian process leads on numbers and on choices,
-//! since it parts the results where a choice decides which of the others matter. Beyond, and where many trials run at a
-//! time, proposals have to be cheap.
+//! Measured (`docs/optimizers.md`): up to some hundreds of results the Gaussian process leads, and a trust region in turns
+//! with it gains on either alone: one sees what the whole space holds, the other stays at the best point until that
+//! is exhausted, and each learns from the trials of both. The region keeps to no choice that is tried too little, so
+//! with choices it gets one trial in three. Beyond, and where many trials run at a time, proposals have to be cheap.
 
 use crate::gp;
 use crate::history::Observation;
@@ -25,8 +26,6 @@ pub const ENTRY: Entry = Entry {
     make: |setup, options| Box::new(Auto::new(setup, options)),
 };
 
-/// More numbers than this are searched with a trust region too.
-const MANY_NUMBERS: usize = 20;
 /// With more results than this the whole is no longer modelled by a process.
 const MANY_RESULTS: usize = 500;
 /// With more trials at a time than this, proposals have to be nearly free.
@@ -91,7 +90,7 @@ fn choose(space: &Space, slots: usize, results: usize) -> Choice {
         .iter()
         .filter(|d| matches!(d.domain, Domain::Categorical { .. }) || d.condition.is_some())
         .count();
-    let (of, numbers) = (space.len(), space.len() - choices);
+    let of = space.len();
     let because = |turns, why: String| Choice { turns, why };
     if slots > MANY_SLOTS {
         return because(&[Kind::Tpe], format!("{slots} trials run at a time"));
@@ -106,15 +105,15 @@ fn choose(space: &Space, slots: usize, results: usize) -> Choice {
         return because(&[Kind::Gp], "all flags are choices".to_string());
     }
     if choices > 0 {
-        return because(&[Kind::Gp], format!("{choices} of {of} flags are choices"));
+        return because(
+            &[Kind::Gp, Kind::Gp, Kind::Turbo],
+            format!("{choices} of {of} flags are choices"),
+        );
     }
     if results > MANY_RESULTS {
         return because(&[Kind::Turbo], format!("there are over {MANY_RESULTS} results"));
     }
-    if numbers > MANY_NUMBERS {
-        return because(&[Kind::Gp, Kind::Turbo], format!("{numbers} flags are numbers"));
-    }
-    because(&[Kind::Gp], "all flags are numbers".to_string())
+    because(&[Kind::Gp, Kind::Turbo], "all flags are numbers".to_string())
 }
 
 impl Optimizer for Auto {
@@ -128,8 +127,13 @@ impl Optimizer for Auto {
         let changed = before.turns != choice.turns;
         let first = matches!(proposal.origin, Origin::Start { number: 1, .. } | Origin::NoTrials) || number == 0;
         if first || changed {
-            let names: Vec<&str> = choice.turns.iter().map(|k| k.entry().name).collect();
-            let turns = if names.len() > 1 { " in turns" } else { "" };
+            let mut names: Vec<&str> = choice.turns.iter().map(|k| k.entry().name).collect();
+            names.dedup();
+            let turns = match choice.turns.len() {
+                1 => "",
+                2 => " in turns",
+                _ => " in turns, two to one",
+            };
             let note = format!("auto uses {}{turns}: {}", names.join(" and "), choice.why);
             proposal.notes.insert(0, note);
         }
@@ -156,10 +160,9 @@ mod tests {
 
     #[test]
     fn the_choice_follows_from_space_slots_and_results() {
-        assert_eq!(choose(&space(5, 0), 1, 10).turns, [Kind::Gp]);
-        assert_eq!(choose(&space(30, 0), 1, 10).turns, [Kind::Gp, Kind::Turbo]);
+        assert_eq!(choose(&space(5, 0), 1, 10).turns, [Kind::Gp, Kind::Turbo]);
         assert_eq!(choose(&space(5, 0), 1, 501).turns, [Kind::Turbo]);
-        assert_eq!(choose(&space(5, 2), 1, 10).turns, [Kind::Gp]);
+        assert_eq!(choose(&space(5, 2), 1, 10).turns, [Kind::Gp, Kind::Gp, Kind::Turbo]);
         assert_eq!(choose(&space(0, 2), 1, 10).turns, [Kind::Gp]);
         assert_eq!(choose(&space(5, 2), 1, 501).turns, [Kind::Forest]);
         assert_eq!(choose(&space(5, 2), 100, 10).turns, [Kind::Tpe]);
@@ -175,7 +178,10 @@ mod tests {
         };
         let mut auto = ENTRY.build(setup, []).unwrap();
         let first = auto.ask(&[], 0).unwrap();
-        assert_eq!(first.notes, ["auto uses gp: 1 of 3 flags are choices"]);
+        assert_eq!(
+            first.notes,
+            ["auto uses gp and turbo in turns, two to one: 1 of 3 flags are choices"]
+        );
         let history = [Observation::new(0, first.point, None)];
         assert!(auto.ask(&history, 1).unwrap().notes.is_empty());
     }
