@@ -2,10 +2,10 @@
 //! number of results, and says so. The choice follows from the history and the setup alone, never from the planned
 //! number of trials, so a longer study begins like a shorter one.
 //!
-//! Measured (`docs/optimizers.md`): up to some hundreds of results the Gaussian process leads, and a trust region in turns
-//! with it gains on either alone: one sees what the whole space holds, the other stays at the best point until that
-//! is exhausted, and each learns from the trials of both. The region keeps to no choice that is tried too little, so
-//! with choices it gets one trial in three. Beyond, and where many trials run at a time, proposals have to be cheap.
+//! Measured (`docs/optimizers.md`): up to some hundreds of results the Gaussian process leads. On numbers a trust region
+//! in turns with it gains on either alone: one sees what the whole space holds, the other stays at the best point until
+//! that is exhausted, and each learns from the trials of both. With choices it gains nothing, since the best point's
+//! choices may be the wrong ones. Beyond, and where many trials run at a time, proposals have to be cheap.
 
 use crate::gp;
 use crate::history::Observation;
@@ -105,10 +105,7 @@ fn choose(space: &Space, slots: usize, results: usize) -> Choice {
         return because(&[Kind::Gp], "all flags are choices".to_string());
     }
     if choices > 0 {
-        return because(
-            &[Kind::Gp, Kind::Gp, Kind::Turbo],
-            format!("{choices} of {of} flags are choices"),
-        );
+        return because(&[Kind::Gp], format!("{choices} of {of} flags are choices"));
     }
     if results > MANY_RESULTS {
         return because(&[Kind::Turbo], format!("there are over {MANY_RESULTS} results"));
@@ -127,13 +124,8 @@ impl Optimizer for Auto {
         let changed = before.turns != choice.turns;
         let first = matches!(proposal.origin, Origin::Start { number: 1, .. } | Origin::NoTrials) || number == 0;
         if first || changed {
-            let mut names: Vec<&str> = choice.turns.iter().map(|k| k.entry().name).collect();
-            names.dedup();
-            let turns = match choice.turns.len() {
-                1 => "",
-                2 => " in turns",
-                _ => " in turns, two to one",
-            };
+            let names: Vec<&str> = choice.turns.iter().map(|k| k.entry().name).collect();
+            let turns = if names.len() > 1 { " in turns" } else { "" };
             let note = format!("auto uses {}{turns}: {}", names.join(" and "), choice.why);
             proposal.notes.insert(0, note);
         }
@@ -162,7 +154,7 @@ mod tests {
     fn the_choice_follows_from_space_slots_and_results() {
         assert_eq!(choose(&space(5, 0), 1, 10).turns, [Kind::Gp, Kind::Turbo]);
         assert_eq!(choose(&space(5, 0), 1, 501).turns, [Kind::Turbo]);
-        assert_eq!(choose(&space(5, 2), 1, 10).turns, [Kind::Gp, Kind::Gp, Kind::Turbo]);
+        assert_eq!(choose(&space(5, 2), 1, 10).turns, [Kind::Gp]);
         assert_eq!(choose(&space(0, 2), 1, 10).turns, [Kind::Gp]);
         assert_eq!(choose(&space(5, 2), 1, 501).turns, [Kind::Forest]);
         assert_eq!(choose(&space(5, 2), 100, 10).turns, [Kind::Tpe]);
@@ -178,10 +170,7 @@ mod tests {
         };
         let mut auto = ENTRY.build(setup, []).unwrap();
         let first = auto.ask(&[], 0).unwrap();
-        assert_eq!(
-            first.notes,
-            ["auto uses gp and turbo in turns, two to one: 1 of 3 flags are choices"]
-        );
+        assert_eq!(first.notes, ["auto uses gp: 1 of 3 flags are choices"]);
         let history = [Observation::new(0, first.point, None)];
         assert!(auto.ask(&history, 1).unwrap().notes.is_empty());
     }
