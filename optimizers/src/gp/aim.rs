@@ -1,65 +1,78 @@
-//! How large an improvement a proposal aims at: any while there is progress; without, by turns a large one, so that a
-//! search that has found the bottom of one basin looks for others instead of refining digits that no one reads.
-//! Follows from the results in the order of their trials alone. Jones 2001 varies the target of improvement likewise.
+//! When a search is to look elsewhere: without progress, in every other trial, so that what has found the bottom of one basin looks
+//! for others instead of refining digits that no one reads. Jones 2001 varies the target of improvement likewise.
+//! Follows from the results in the order of their trials alone. Progress is measured in the objective's own unit: after a
+//! warp the last digits of a value look like much.
 
-/// An improvement smaller than this, in standard deviations of the warped objective, is not looked for.
-pub const NEGLIGIBLE: f64 = 1e-3;
-/// What counts as progress, in the same unit.
+/// An improvement smaller than this, in standard deviations of the warped objective, is not looked for: a flag that
+/// plays no part would be varied for ever at the best point, where the model is sure of what comes out.
+pub const NEGLIGIBLE: f64 = 0.02;
+/// The improvement looked for elsewhere, in the same unit.
+pub const LARGE: f64 = 0.3;
+/// What counts as progress, as a share of what the best result has gained on the first ones.
 const PROGRESS: f64 = 0.01;
-/// And as a share of the objective's own size: on a plateau the warp makes much of nothing.
-const SHARE: f64 = 1e-5;
-/// What is aimed at without progress.
-const LARGE: f64 = 0.3;
+/// So many are the first ones; their median is what was gained on.
+const FIRST: usize = 16;
 /// So many trials without progress are normal, and half as many as there are dimensions.
 const PATIENCE: usize = 8;
 
-/// The improvement to aim at, in units of `z`: the warped `values`, in the order of their trials.
-pub fn aim(values: &[f64], z: &[f64], dimensions: usize) -> f64 {
-    let mut best: Option<usize> = None;
+/// Whether there is no progress in `values`, in the order of their trials.
+pub fn stalled(values: &[f64], dimensions: usize) -> bool {
+    let mut first: Vec<f64> = Vec::with_capacity(FIRST);
+    let mut best: Option<f64> = None;
     let mut since = 0;
-    for i in 0..z.len() {
+    for value in values {
+        if first.len() < FIRST {
+            first.insert(first.partition_point(|f| f < value), *value);
+        }
+        let median = first[first.len() / 2];
         since += 1;
-        let progress = best.is_none_or(|b| {
-            let size = values[b].abs().max(values[i].abs());
-            z[i] < z[b] - PROGRESS && values[i] < values[b] - SHARE * size
-        });
-        if progress {
-            (best, since) = (Some(i), 0);
+        // Halves first: the difference of two huge values must not overflow.
+        let progress = |b: f64| 0.5 * b - 0.5 * value > PROGRESS * (0.5 * median - 0.5 * b).max(0.0);
+        if best.is_none_or(progress) {
+            (best, since) = (Some(*value), 0);
         }
     }
-    let patience = PATIENCE + dimensions / 2;
-    match since > patience && (since - patience) % 2 == 1 {
-        true => LARGE,
-        false => NEGLIGIBLE,
-    }
+    since > PATIENCE + dimensions / 2
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// First results between 1 and 3.
+    fn first() -> Vec<f64> {
+        (0..16).map(|i| 3.0 - 2.0 * f64::from(i) / 15.0).collect()
+    }
+
     #[test]
-    fn aims_higher_by_turns_once_there_is_no_progress() {
-        let mut z: Vec<f64> = (0..5).map(|i| 1.0 - 0.2 * f64::from(i)).collect();
-        let at = |z: &[f64]| aim(z, z, 4);
-        assert_eq!(at(&z), NEGLIGIBLE);
-        z.extend([0.195; 10]);
-        assert_eq!(at(&z), NEGLIGIBLE);
-        z.push(0.3);
-        assert_eq!(at(&z), LARGE);
-        z.push(0.3);
-        assert_eq!(at(&z), NEGLIGIBLE);
-        z.push(0.3);
-        assert_eq!(at(&z), LARGE);
-        z.push(0.1);
-        assert_eq!(at(&z), NEGLIGIBLE);
-        assert_eq!(aim(&[], &[], 3), NEGLIGIBLE);
+    fn stalls_after_some_trials_without_progress() {
+        let mut values = first();
+        assert!(!stalled(&values, 4) && !stalled(&[], 3));
+        values.extend([1.0; 10]);
+        assert!(!stalled(&values, 4));
+        values.push(1.2);
+        assert!(stalled(&values, 4) && !stalled(&values, 6));
+        values.push(0.9);
+        assert!(!stalled(&values, 4));
     }
 
     #[test]
     fn digits_that_say_nothing_are_no_progress() {
-        let values: Vec<f64> = (0..20).map(|i| 0.7 - 1e-8 * f64::from(i)).collect();
-        let z: Vec<f64> = (0..20).map(|i| 1.0 - 0.1 * f64::from(i)).collect();
-        assert_eq!(aim(&values, &z, 4), LARGE);
+        let mut values = first();
+        values.extend((1..14).map(|i| 1.0 - 1e-4 * f64::from(i)));
+        assert!(stalled(&values, 8));
+        // Steps as small that add up.
+        values.truncate(16);
+        values.extend((1..14).map(|i| 1.0 - 2e-3 * f64::from(i)));
+        assert!(!stalled(&values, 8));
+    }
+
+    #[test]
+    fn diverged_trials_are_no_measure_of_progress() {
+        let mut values = first();
+        (values[1], values[2], values[5]) = (1e300, 1.7e308, f64::MAX);
+        values.extend((1..14).map(|i| 1.0 - 0.02 * f64::from(i)));
+        assert!(!stalled(&values, 4));
+        assert!(!stalled(&[1.7e308, 1.7e308, 1.7e308, -1.7e308, -1.0], 4));
     }
 }

@@ -2,7 +2,7 @@
 //! the process; each says by a [`Plan`] what it wants. Keeps fits between calls, as a cache of pure results only.
 
 use super::acquisition::Rule;
-use super::aim::{NEGLIGIBLE, aim};
+use super::aim::{LARGE, NEGLIGIBLE, stalled};
 use super::feasibility::Feasibility;
 use super::fit::{Fitted, Noise, fit};
 use super::kernel::Columns;
@@ -30,7 +30,7 @@ pub struct Plan {
     /// Choose among a few space-filling points instead of climbing to the very best one: what an acquisition makes of
     /// few results are corners.
     pub explore: bool,
-    /// Aim at a large improvement, by turns, once there is no progress.
+    /// Look elsewhere once there is no progress.
     pub restless: bool,
     /// Where to look.
     pub region: Region,
@@ -75,6 +75,9 @@ const UNHEARD: f64 = 5.0;
 
 /// How many space-filling points and neighbours an exploring proposal chooses from.
 const EXPLORED: (usize, usize) = (64, 32);
+/// And one that keeps to the least tried choice: none near the best points, whose other values were found for other
+/// choices, and few, or it is the model that chooses after all.
+const KEPT: (usize, usize) = (24, 0);
 
 impl Engine {
     /// Of a space.
@@ -99,7 +102,8 @@ impl Engine {
         let results = Results::new(&self.ground, history);
         let fits = self.fit(&results, results.counted());
         let local = results.for_model();
-        let (experts, incumbents) = self.experts(&local, &fits, plan.restless)?;
+        let elsewhere = plan.restless && stalled(&results.values, self.ground.parts.len());
+        let (experts, incumbents) = self.experts(&local, &fits, if elsewhere { LARGE } else { NEGLIGIBLE })?;
         let parts = &self.ground.parts;
         let (ended, success) = local.ended();
         let feasibility = match success.iter().all(|s| *s) {
@@ -119,9 +123,10 @@ impl Engine {
         };
         let n = experts[0].surface.size();
         let effort = if plan.explore {
+            let (pool, near) = if plan.region.only.is_some() { KEPT } else { EXPLORED };
             Effort {
-                pool: EXPLORED.0,
-                near: EXPLORED.1,
+                pool,
+                near,
                 climbs: 0,
                 steps: 0,
             }
@@ -133,8 +138,12 @@ impl Engine {
                 steps: (4000 / n).clamp(12, 40),
             }
         };
+        let mut region = plan.region.clone();
+        if elsewhere {
+            region.leave_edges(self.ground.encoding.axes());
+        }
         let mut rng = stream(self.seed, number, Purpose::Search);
-        let found = search(&self.ground, &target, &incumbents, seen, &plan.region, effort, &mut rng);
+        let found = search(&self.ground, &target, &incumbents, seen, &region, effort, &mut rng);
         Ok(found)
     }
 
@@ -203,12 +212,13 @@ impl Engine {
         explanations
     }
 
-    /// The explanations conditioned on results and running trials, and the rows predicted to be best.
+    /// The explanations conditioned on results and running trials, `aim` below the best of which improvement begins, and
+    /// the rows predicted to be best.
     fn experts(
         &self,
         local: &Results,
         fits: &[Explanation],
-        restless: bool,
+        aim: f64,
     ) -> Result<(Vec<Expert>, Vec<Vec<f64>>), NotPositive> {
         let (parts, rows) = (&self.ground.parts, local.rows());
         let outputs = Outputs::new(&local.values);
@@ -218,10 +228,6 @@ impl Engine {
             0..=60 => 3,
             61..=150 => 2,
             _ => 1,
-        };
-        let aim = match restless {
-            true => aim(&local.values, &outputs.warp(fits[0].fitted.log_warp).z, parts.len()),
-            false => NEGLIGIBLE,
         };
         let top = fits.iter().map(|f| f.log_weight).fold(f64::NEG_INFINITY, f64::max);
         let is_split = |e: &&Explanation| matches!(e.shape, Shape::Split(..));

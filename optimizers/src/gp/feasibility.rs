@@ -18,9 +18,10 @@ const LEAST: f64 = -60.0;
 /// Variance of a label.
 const LABEL: f64 = 0.01;
 
-/// Below this logarithm of the probability, ln(0.6), the worth falls steeply.
+/// Below this logarithm of the probability, ln(0.6), the worth falls steeply: more than log expected improvement can
+/// ever make up for where all that succeeds is known to the last digit.
 const DOUBTFUL: f64 = -0.5108256237659907;
-const STEEP: f64 = 1e4;
+const STEEP: f64 = 1e8;
 
 fn worth(log_success: f64) -> f64 {
     log_success + STEEP * (log_success - DOUBTFUL).min(0.0)

@@ -109,7 +109,8 @@ impl Gp {
             rule: self.rule,
             per_second: self.per_second,
             explore: region.only.is_some() || (self.hedge && used < (width + 4).min(12)),
-            restless: self.hedge,
+            // By the trial's number: asked in turns with another, by `auto`, it is this one that looks elsewhere.
+            restless: self.hedge && number.is_multiple_of(2),
             region,
         }
     }
