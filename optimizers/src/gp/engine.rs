@@ -2,12 +2,12 @@
 //! the process; each says by a [`Plan`] what it wants. Keeps fits between calls, as a cache of pure results only.
 
 use super::acquisition::Rule;
-use super::aim::{LARGE, NEGLIGIBLE, stalled};
 use super::feasibility::Feasibility;
 use super::fit::{Fitted, Noise, fit};
 use super::kernel::Columns;
 use super::model::Model;
 use super::partition::{Gate, Shape, partitions};
+use super::progress::look_elsewhere;
 use super::search::{Effort, Expert, Ground, Region, Scored, Target, search};
 use super::study::Results;
 use super::surface::Surface;
@@ -70,6 +70,12 @@ fn gates(space: &Space) -> Vec<Gate> {
     space.dimensions().iter().enumerate().filter_map(gate).collect()
 }
 
+/// An improvement smaller than this, in standard deviations of the warped objective, is not looked for: a flag that
+/// plays no part would be varied for ever at the best point, where the model is sure of what comes out.
+const NEGLIGIBLE: f64 = 0.02;
+/// The improvement looked for elsewhere, in the same unit.
+const LARGE: f64 = 0.3;
+
 /// An explanation whose weight is below exp(-5) of the best one's is not heard.
 const UNHEARD: f64 = 5.0;
 
@@ -102,7 +108,7 @@ impl Engine {
         let results = Results::new(&self.ground, history);
         let fits = self.fit(&results, results.counted());
         let local = results.for_model();
-        let elsewhere = plan.restless && stalled(&results.values, self.ground.parts.len());
+        let elsewhere = plan.restless && look_elsewhere(&results.values, self.ground.parts.len(), number);
         let (experts, incumbents) = self.experts(&local, &fits, if elsewhere { LARGE } else { NEGLIGIBLE })?;
         let parts = &self.ground.parts;
         let (ended, success) = local.ended();

@@ -2,17 +2,17 @@
 //!
 //! `kernel` covariances, `additive` their additive part, `transform` output warp, `prior` what is believed before any
 //! result, `fit` parameters, `model` predictions, `partition` a process for each choice, `surface` predictions of either,
-//! `acquisition` worth, `aim` the improvement wanted, `feasibility` failures, `search` the best point, `study` what a
-//! history means to all of these, `engine` from there to a point. Here: the optimizer and its options.
+//! `acquisition` worth, `progress` when to look elsewhere, `feasibility` failures, `search` the best point, `study` what
+//! a history means to all of these, `engine` from there to a point. Here: the optimizer and its options.
 //!
 //! `gp_hedge` is the default. Hedging between acquisition functions (Hoffman, Brochu and de Freitas 2011) guards
 //! against a wrong one; with log EI it is the model that is wrong, so here the hedge is against that: expected
 //! improvement, but space-filling while results are few, and every fifth trial keeps to the least tried category, so
-//! that none is given up on the strength of one bad result, and without progress every other trial aims higher (`aim`).
+//! that none is given up on the strength of one bad result, and without progress half of the trials look elsewhere, for
+//! a large improvement (Jones 2001 varies the target of improvement likewise).
 
 pub mod acquisition;
 mod additive;
-pub mod aim;
 pub mod engine;
 pub mod feasibility;
 pub mod fit;
@@ -20,6 +20,7 @@ pub mod kernel;
 pub mod model;
 pub mod partition;
 mod prior;
+mod progress;
 pub mod search;
 pub mod study;
 pub mod surface;
@@ -109,8 +110,7 @@ impl Gp {
             rule: self.rule,
             per_second: self.per_second,
             explore: region.only.is_some() || (self.hedge && used < (width + 4).min(12)),
-            // By the trial's number: asked in turns with another, by `auto`, it is this one that looks elsewhere.
-            restless: self.hedge && number.is_multiple_of(2),
+            restless: self.hedge,
             region,
         }
     }

@@ -1,22 +1,21 @@
-//! When a search is to look elsewhere: without progress, in every other trial, so that what has found the bottom of one basin looks
-//! for others instead of refining digits that no one reads. Jones 2001 varies the target of improvement likewise.
-//! Follows from the results in the order of their trials alone. Progress is measured in the objective's own unit: after a
-//! warp the last digits of a value look like much.
+//! Whether a search gets anywhere: without progress it looks elsewhere in half of its trials, so that what has found the
+//! bottom of one basin looks for others instead of refining digits that no one reads. Follows from the results in the
+//! order of their trials alone. Measured in the objective's own unit: after a warp the last digits look like much.
 
-/// An improvement smaller than this, in standard deviations of the warped objective, is not looked for: a flag that
-/// plays no part would be varied for ever at the best point, where the model is sure of what comes out.
-pub const NEGLIGIBLE: f64 = 0.02;
-/// The improvement looked for elsewhere, in the same unit.
-pub const LARGE: f64 = 0.3;
 /// What counts as progress, as a share of what the best result has gained on the first ones.
 const PROGRESS: f64 = 0.01;
 /// So many are the first ones; their median is what was gained on.
 const FIRST: usize = 16;
 /// So many trials without progress are normal, and half as many as there are dimensions.
-const PATIENCE: usize = 8;
+const PATIENCE: usize = 6;
 
-/// Whether there is no progress in `values`, in the order of their trials.
-pub fn stalled(values: &[f64], dimensions: usize) -> bool {
+/// Whether trial `number` is to look elsewhere: `values`, in the order of their trials, show no progress, and it is one
+/// of two in four. Two in a row, so that an optimizer that is asked in turns with another does either, too.
+pub fn look_elsewhere(values: &[f64], dimensions: usize, number: u64) -> bool {
+    number % 4 < 2 && stalled(values, dimensions)
+}
+
+fn stalled(values: &[f64], dimensions: usize) -> bool {
     let mut first: Vec<f64> = Vec::with_capacity(FIRST);
     let mut best: Option<f64> = None;
     let mut since = 0;
@@ -48,10 +47,12 @@ mod tests {
     fn stalls_after_some_trials_without_progress() {
         let mut values = first();
         assert!(!stalled(&values, 4) && !stalled(&[], 3));
-        values.extend([1.0; 10]);
+        values.extend([1.0; 8]);
         assert!(!stalled(&values, 4));
         values.push(1.2);
         assert!(stalled(&values, 4) && !stalled(&values, 6));
+        let turns: Vec<bool> = (0..6).map(|number| look_elsewhere(&values, 4, number)).collect();
+        assert_eq!(turns, [true, true, false, false, true, true]);
         values.push(0.9);
         assert!(!stalled(&values, 4));
     }
