@@ -138,3 +138,59 @@ impl Optimizer for Gp {
         self.engine.proposal(found, &self.starts, history, number, &seen)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Outcome;
+    use crate::space::{Dimension, Domain, Point, Space, Value};
+
+    /// What is asked for trial `number` of x + y after 30 results of which the first is the best.
+    fn after_a_stall(number: u64) -> Vec<f64> {
+        let unit = Domain::Real {
+            low: 0.0,
+            high: 1.0,
+            log: false,
+            step: None,
+        };
+        let space = Space::new(vec![Dimension::new("x", unit.clone()), Dimension::new("y", unit)]).unwrap();
+        let setup = Setup {
+            space,
+            seed: 5,
+            budget: None,
+            slots: 1,
+        };
+        let of = |i: u64| {
+            [
+                0.15 + 0.8 * (i as f64 * 0.755 % 1.0),
+                0.15 + 0.8 * (i as f64 * 0.57 % 1.0),
+            ]
+        };
+        let mut points: Vec<[f64; 2]> = (1..31).map(of).collect();
+        points.sort_by(|a, b| (a[0] + a[1]).total_cmp(&(b[0] + b[1])));
+        let observe = |(i, p): (usize, &[f64; 2])| {
+            let point = Point(p.iter().map(|v| Some(Value::Real(*v))).collect());
+            Observation::new(i as u64, point, Some(Outcome::Value(vec![p[0] + p[1]])))
+        };
+        let history: Vec<Observation> = points.iter().enumerate().map(observe).collect();
+        let asked = ENTRY.build(setup, []).unwrap().ask(&history, number).unwrap().point;
+        let value = |v: &Option<Value>| match v {
+            Some(Value::Real(v)) => *v,
+            other => panic!("{other:?} is no real number"),
+        };
+        asked.0.iter().map(value).collect()
+    }
+
+    #[test]
+    fn looks_elsewhere_but_not_at_the_edges() {
+        for number in [40, 41, 60, 61] {
+            let at = after_a_stall(number);
+            assert!(at.iter().all(|v| (0.08..=0.92).contains(v)), "{number}: {at:?}");
+        }
+        // Its other trials follow what was learned, to the corner.
+        for number in [42, 43, 62, 63] {
+            let at = after_a_stall(number);
+            assert!(at.iter().any(|v| *v < 0.08), "{number}: {at:?}");
+        }
+    }
+}
