@@ -1,6 +1,7 @@
 //! Runs that somebody has claimed, here or on another host, and may or may not be alive.
 
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -65,18 +66,26 @@ fn a_claim_of_another_host_is_taken_over_when_it_does_not_move() {
 fn a_claim_of_another_host_stands_while_it_moves() {
     let world = World::new();
     let claimed = world.staged("true");
-    let free = world.staged("sleep 1.5");
+    let free = world.staged("sleep 4");
     let over = AtomicBool::new(false);
-    write(&claimed, &elsewhere());
+    // Free after six touches without a move: less than the free run takes, more than a busy machine stalls a thread.
+    let lease = Lease {
+        every: 500,
+        ..elsewhere()
+    };
+    write(&claimed, &lease);
     let (code, text) = std::thread::scope(|scope| {
         scope.spawn(|| {
+            // As holders do, in one write over the line there is: no reader ever sees half a lease.
+            let file = File::options().write(true).open(claimed.lease_file()).unwrap();
             for beat in 1.. {
                 if over.load(Ordering::Relaxed) {
                     break;
                 }
-                write(&claimed, &Lease { beat, ..elsewhere() });
+                let lease = Lease { beat, ..lease.clone() };
+                let line = format!("{:<512}", serde_json::to_string(&lease).unwrap());
+                file.write_all_at(line.as_bytes(), 0).unwrap();
                 // To all clocks it was touched an hour ago.
-                let file = File::options().write(true).open(claimed.lease_file()).unwrap();
                 file.set_modified(SystemTime::now() - Duration::from_secs(3600))
                     .unwrap();
                 std::thread::sleep(Duration::from_millis(10));
@@ -84,9 +93,9 @@ fn a_claim_of_another_host_stands_while_it_moves() {
         });
         let queue = world.gage(&["queue"]).spawn().unwrap();
         until("the free run", || status::of(&free) == Status::Completed);
-        let lease = Lease::read(&claimed);
+        let held = Lease::read(&claimed);
         over.store(true, Ordering::Relaxed);
-        assert!(lease.is_some_and(|lease| lease.host == "elsewhere"));
+        assert!(held.as_ref().is_some_and(|held| held.host == "elsewhere"), "{held:?}");
         assert!(!world.starts().contains_key(claimed.id()));
         // Its holder died: nothing else is needed for it to be started.
         until("the claimed run", || status::of(&claimed) == Status::Completed);
