@@ -164,6 +164,7 @@ impl Optimizer for Turbo {
             explore,
             // Starting again elsewhere is what the region does.
             restless: false,
+            inside: true,
             region,
         };
         let found = self.engine.propose(history, number, &seen, &plan);

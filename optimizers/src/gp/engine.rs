@@ -13,6 +13,7 @@ use super::study::Results;
 use super::surface::Surface;
 use super::transform::Outputs;
 use crate::history::Observation;
+use crate::interior::Interior;
 use crate::lattice::Seen;
 use crate::math::linalg::NotPositive;
 use crate::registry::{AskError, Origin, Proposal};
@@ -32,6 +33,8 @@ pub struct Plan {
     pub explore: bool,
     /// Look elsewhere once there is no progress.
     pub restless: bool,
+    /// Begin inside of the space rather than at its edges.
+    pub inside: bool,
     /// Where to look.
     pub region: Region,
 }
@@ -121,11 +124,14 @@ impl Engine {
             Some((rows, logs)) => Some(Model::fit_straight(parts, rows, logs)?),
             None => None,
         };
+        let so_far = results.values.len() + results.failed.len() + results.pending.len();
+        let interior = plan.inside.then(|| Interior::new(self.ground.encoding.axes(), so_far));
         let target = Target {
             experts: &experts,
             rule: plan.rule,
             feasibility: feasibility.as_ref(),
             duration: duration.as_ref().map(|(model, unit)| (model, *unit)),
+            interior: interior.as_ref(),
         };
         let n = experts[0].surface.size();
         let effort = if plan.explore {

@@ -8,6 +8,7 @@ use super::kernel::{Part, fill_absent, parts};
 use super::model::Model;
 use super::surface::Surface;
 use crate::encode::{Axis, Encoding};
+use crate::interior::{Interior, has_edges};
 use crate::lattice::{self, Seen};
 use crate::math::lbfgs::minimise;
 use crate::rng::Stream;
@@ -47,6 +48,8 @@ pub struct Target<'a> {
     pub feasibility: Option<&'a Feasibility>,
     /// Model of the logarithm of a trial's duration and its scale, for improvement per second.
     pub duration: Option<(&'a Model, f64)>,
+    /// What is believed of its place before any result.
+    pub interior: Option<&'a Interior>,
 }
 
 /// How much work a search may do.
@@ -105,7 +108,7 @@ impl Region {
     /// outside of the space.
     pub fn leave_edges(&mut self, axes: &[Axis]) {
         for (d, axis) in axes.iter().enumerate() {
-            if matches!(axis, Axis::Continuous) || matches!(axis, Axis::Lattice(n) if *n > LONG) {
+            if has_edges(axis) {
                 self.low[d] = self.low[d].max(MARGIN);
                 self.high[d] = self.high[d].min(1.0 - MARGIN);
             }
@@ -230,6 +233,11 @@ impl Target<'_> {
                 *score -= scale * model.mean(row);
             }
         }
+        if let Some(interior) = self.interior {
+            for (score, row) in scores.iter_mut().zip(rows) {
+                *score += interior.log_worth(row);
+            }
+        }
         scores
     }
 
@@ -262,6 +270,9 @@ impl Target<'_> {
                 *s -= scale * m;
             }
             score -= scale * at.mean;
+        }
+        if let Some(interior) = self.interior {
+            score += interior.add_log_worth(row, slope);
         }
         score
     }
