@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 pub mod auto;
+pub mod choices;
 pub mod cmaes;
 pub mod encode;
 pub mod forest;

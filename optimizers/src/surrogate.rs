@@ -1,6 +1,7 @@
 //! One proposal of a model without gradients: fit, search, and now and then a space-filling point instead.
 //! Shared by forest and gbrt, which differ in the model only. Targets are scores (see [`Trials::scores`]).
 
+use crate::choices::least_tried;
 use crate::encode::Axis;
 use crate::history::Observation;
 use crate::lattice::Seen;
@@ -78,7 +79,10 @@ impl Surrogate {
                 self.wanted.score(mean, spread, target)
             };
             let kept = (number % KEPT == KEPT - 1)
-                .then(|| self.least_tried(&trials, &mut rng))
+                .then(|| {
+                    let rows = (0..trials.len()).map(|i| trials.row(i));
+                    least_tried(self.search.space(), self.search.encoding().axes(), rows, &mut rng)
+                })
                 .flatten();
             let found = match kept {
                 None => self.search.maximise(score, &around, &seen, &mut rng),
@@ -100,32 +104,6 @@ impl Surrogate {
             origin: Origin::Model { used: trials.used() },
             notes: Vec::new(),
         })
-    }
-}
-
-impl Surrogate {
-    /// The unconditional choice that was tried least often, as coordinate and category; `None` without choices.
-    fn least_tried(&self, trials: &Trials, rng: &mut Stream) -> Option<(usize, f64)> {
-        let dimensions = self.search.space().dimensions();
-        let mut least: Vec<(usize, f64)> = Vec::new();
-        let mut fewest = usize::MAX;
-        for (d, axis) in self.search.encoding().axes().iter().enumerate() {
-            let Axis::Category(n) = axis else { continue };
-            if dimensions[d].condition.is_some() {
-                continue;
-            }
-            for category in (0..*n).map(|c| c as f64) {
-                let count = (0..trials.len()).filter(|i| trials.row(*i)[d] == category).count();
-                if count < fewest {
-                    fewest = count;
-                    least.clear();
-                }
-                if count == fewest {
-                    least.push((d, category));
-                }
-            }
-        }
-        (!least.is_empty()).then(|| least[rng.below(least.len() as u64) as usize])
     }
 }
 

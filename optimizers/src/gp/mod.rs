@@ -31,11 +31,13 @@ use engine::{Engine, Plan};
 use fit::Noise;
 use search::{Region, Scored};
 
+use crate::choices::least_tried;
 use crate::history::Observation;
 use crate::lattice::Seen;
 use crate::math::linalg::NotPositive;
 use crate::options::{OptionKind, OptionSpec, Options};
 use crate::registry::{AskError, Entry, Optimizer, Proposal, Setup};
+use crate::rng::{Purpose, stream};
 use crate::starts::{KAPPA, PREV_TRIALS, RANDOM_STARTS, Starts, XI};
 
 /// Registry line.
@@ -103,7 +105,11 @@ impl Gp {
         let width = self.setup.space.len();
         let mut region = Region::all(width);
         if self.hedge && number % HEDGED == HEDGED - 1 {
-            region.only = study::least_tried(&self.engine.ground, history, self.setup.seed, number);
+            let ground = &self.engine.ground;
+            let rows: Vec<Vec<f64>> = history.iter().map(|o| ground.row(&o.point)).collect();
+            let mut rng = stream(self.setup.seed, number, Purpose::Choose);
+            let rows = rows.iter().map(Vec::as_slice);
+            region.only = least_tried(&ground.space, ground.encoding.axes(), rows, &mut rng);
         }
         let used = history.iter().filter(|o| o.value().is_some()).count();
         Plan {

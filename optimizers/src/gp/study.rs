@@ -2,10 +2,7 @@
 //! them are enough when there are too many. The order in which a history is listed has no influence.
 
 use super::search::Ground;
-use crate::encode::Axis;
 use crate::history::Observation;
-use crate::rng::{Purpose, stream};
-use crate::space::Value;
 
 /// More observations than this are not modelled at once.
 const MODELLED: usize = 500;
@@ -150,38 +147,6 @@ impl Results {
         let (rows, logs): (Vec<&[f64]>, Vec<f64>) = known.step_by(step).map(|(r, s)| (r, libm::log(s))).unzip();
         (rows.len() >= 2).then_some((rows, logs))
     }
-}
-
-/// Of the choices of all unconditional categories the least tried one, as dimension and index; `None` without
-/// categories.
-pub fn least_tried(ground: &Ground, history: &[Observation], seed: u64, number: u64) -> Option<(usize, f64)> {
-    let mut least: Vec<(usize, f64)> = Vec::new();
-    let mut fewest = usize::MAX;
-    for (d, axis) in ground.encoding.axes().iter().enumerate() {
-        let Axis::Category(n) = axis else { continue };
-        if ground.space.dimensions()[d].condition.is_some() {
-            continue;
-        }
-        let mut counts = vec![0; *n];
-        for o in history {
-            if let Some(Some(Value::Choice(c))) = o.point.0.get(d)
-                && *c < *n
-            {
-                counts[*c] += 1;
-            }
-        }
-        for (c, count) in counts.into_iter().enumerate() {
-            if count < fewest {
-                fewest = count;
-                least.clear();
-            }
-            if count == fewest {
-                least.push((d, c as f64));
-            }
-        }
-    }
-    let mut rng = stream(seed, number, Purpose::Choose);
-    (!least.is_empty()).then(|| least[rng.below(least.len() as u64) as usize])
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {

@@ -1,0 +1,77 @@
+//! Which choice of a category was neglected so far: what was bad once may be the best with other values beside it.
+//! Must not look at results.
+
+use crate::encode::Axis;
+use crate::rng::Stream;
+use crate::space::Space;
+
+/// The choice of all unconditional categories that `rows` have least for its share, as coordinate and choice; one of
+/// them by chance if they are equal. `None` without categories. The share of one of n choices is 1 / n of the rows:
+/// without it, one of two would never be the least tried one beside one of ten.
+pub fn least_tried<'a>(
+    space: &Space,
+    axes: &[Axis],
+    rows: impl Iterator<Item = &'a [f64]> + Clone,
+    rng: &mut Stream,
+) -> Option<(usize, f64)> {
+    let least = least(space, axes, rows);
+    (!least.is_empty()).then(|| least[rng.below(least.len() as u64) as usize])
+}
+
+fn least<'a>(space: &Space, axes: &[Axis], rows: impl Iterator<Item = &'a [f64]> + Clone) -> Vec<(usize, f64)> {
+    let mut least: Vec<(usize, f64)> = Vec::new();
+    let mut fewest = usize::MAX;
+    for (d, axis) in axes.iter().enumerate() {
+        let Axis::Category(n) = axis else { continue };
+        if space.dimensions()[d].condition.is_some() {
+            continue;
+        }
+        for choice in (0..*n).map(|c| c as f64) {
+            let share = n * rows.clone().filter(|row| row[d] == choice).count();
+            if share < fewest {
+                fewest = share;
+                least.clear();
+            }
+            if share == fewest {
+                least.push((d, choice));
+            }
+        }
+    }
+    least
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::Encoding;
+    use crate::space::{Condition, Dimension, Domain};
+
+    #[test]
+    fn shares_are_counted_not_trials() {
+        let category = |n| Dimension::new("c", Domain::Categorical { n });
+        let mut hidden = category(9);
+        hidden.condition = Some(Condition {
+            parent: 0,
+            choices: vec![0],
+        });
+        let space = Space::new(vec![category(2), category(4), hidden]).unwrap();
+        let encoding = Encoding::new(&space);
+        let least = |rows: &[[f64; 3]]| least(&space, encoding.axes(), rows.iter().map(<[f64; 3]>::as_slice));
+        let nan = f64::NAN;
+        // Nothing yet: all that is never absent.
+        assert_eq!(least(&[]).len(), 6);
+        let mut rows = vec![
+            [0.0, 0.0, 0.0],
+            [0.0, 1.0, 3.0],
+            [0.0, 2.0, 3.0],
+            [0.0, 3.0, 1.0],
+            [0.0, 3.0, 1.0],
+        ];
+        assert_eq!(least(&rows), [(0, 1.0)]);
+        // One trial is less of a half than of a quarter, two are as much.
+        rows.push([1.0, 3.0, nan]);
+        assert_eq!(least(&rows), [(0, 1.0)]);
+        rows.push([1.0, 3.0, nan]);
+        assert_eq!(least(&rows), [(0, 1.0), (1, 0.0), (1, 1.0), (1, 2.0)]);
+    }
+}
