@@ -41,10 +41,11 @@ pub fn part_of(coordinate: f64, parts: usize) -> usize {
 const PARTS: usize = 8;
 /// Fewer results than this are not parted.
 const RESULTS: usize = 8;
-/// A partition whose weight against the whole is below exp(-4) is not worth its time.
-const LEAST: f64 = -4.0;
+/// A partition weighs at least exp(-1) against the whole, whatever the evidence says: of few results of a choice it says
+/// little, and what is good for that choice alone no other explanation sees.
+const LEAST: f64 = -1.0;
 
-/// Partitions worth hearing beside the `whole`, best first, with the logarithm of their weight against it.
+/// The two best partitions to hear beside the `whole`, best first, with the logarithm of their weight against it.
 pub fn partitions(
     parts: &[Part],
     rows: &[&[f64]],
@@ -78,12 +79,15 @@ pub fn partitions(
             evidence(&Problem::new(&columns, &outputs, noise), whole)
         });
         let log_weight = together - apart;
-        if log_weight > LEAST {
+        if log_weight.is_finite() {
             found.push((Shape::Split(gate.dimension, hypers), log_weight));
         }
     }
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
     found.truncate(2);
+    for (_, log_weight) in &mut found {
+        *log_weight = log_weight.max(LEAST);
+    }
     found
 }
 
@@ -164,7 +168,7 @@ mod tests {
     #[test]
     fn a_category_that_only_adds_does_not() {
         let found = weigh(|r| (5.0 * r[0]).sin() + (4.0 * r[1]).cos() + 0.1 * r[2]);
-        assert!(found.iter().all(|(_, w)| *w < 0.0), "{found:?}");
+        assert!(matches!(found[..], [(_, LEAST)]), "{found:?}");
     }
 
     #[test]
