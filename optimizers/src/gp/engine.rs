@@ -111,7 +111,8 @@ impl Engine {
         let results = Results::new(&self.ground, history);
         let fits = self.fit(&results, results.counted());
         let local = results.for_model();
-        let elsewhere = plan.restless && look_elsewhere(&results.values, self.ground.parts.len(), number);
+        let (width, running) = (self.ground.parts.len(), results.pending.len());
+        let elsewhere = plan.restless && look_elsewhere(&results.values, width, running, number);
         let (experts, incumbents) = self.experts(&local, &fits, if elsewhere { LARGE } else { NEGLIGIBLE })?;
         let parts = &self.ground.parts;
         let (ended, success) = local.ended();

@@ -6,16 +6,17 @@
 const PROGRESS: f64 = 0.01;
 /// So many are the first ones; their median is what was gained on.
 const FIRST: usize = 16;
-/// So many trials without progress are normal, and half as many as there are dimensions.
+/// So many trials without progress are normal, and half as many as there are dimensions, and what runs.
 const PATIENCE: usize = 6;
 
 /// Whether trial `number` is to look elsewhere: `values`, in the order of their trials, show no progress, and it is one
-/// of two in four. Two in a row, so that an optimizer that is asked in turns with another does either, too.
-pub fn look_elsewhere(values: &[f64], dimensions: usize, number: u64) -> bool {
-    number % 4 < 2 && stalled(values, dimensions)
+/// of two in four. Two in a row, so that an optimizer that is asked in turns with another does either, too. As many
+/// trials more are normal as are running: with eight at a time the last eight results did not know of each other.
+pub fn look_elsewhere(values: &[f64], dimensions: usize, running: usize, number: u64) -> bool {
+    number % 4 < 2 && stalled(values, PATIENCE + dimensions / 2 + running)
 }
 
-fn stalled(values: &[f64], dimensions: usize) -> bool {
+fn stalled(values: &[f64], patience: usize) -> bool {
     let mut first: Vec<f64> = Vec::with_capacity(FIRST);
     let mut best: Option<f64> = None;
     let mut since = 0;
@@ -31,7 +32,7 @@ fn stalled(values: &[f64], dimensions: usize) -> bool {
             (best, since) = (Some(*value), 0);
         }
     }
-    since > PATIENCE + dimensions / 2
+    since > patience
 }
 
 #[cfg(test)]
@@ -46,26 +47,27 @@ mod tests {
     #[test]
     fn stalls_after_some_trials_without_progress() {
         let mut values = first();
-        assert!(!stalled(&values, 4) && !stalled(&[], 3));
+        assert!(!stalled(&values, 8) && !stalled(&[], 7));
         values.extend([1.0; 8]);
-        assert!(!stalled(&values, 4));
+        assert!(!stalled(&values, 8));
         values.push(1.2);
-        assert!(stalled(&values, 4) && !stalled(&values, 6));
-        let turns: Vec<bool> = (0..6).map(|number| look_elsewhere(&values, 4, number)).collect();
+        assert!(stalled(&values, 8) && !stalled(&values, 9));
+        let turns: Vec<bool> = (0..6).map(|number| look_elsewhere(&values, 4, 0, number)).collect();
         assert_eq!(turns, [true, true, false, false, true, true]);
+        assert!(!look_elsewhere(&values, 4, 7, 0));
         values.push(0.9);
-        assert!(!stalled(&values, 4));
+        assert!(!stalled(&values, 8));
     }
 
     #[test]
     fn digits_that_say_nothing_are_no_progress() {
         let mut values = first();
         values.extend((1..14).map(|i| 1.0 - 1e-4 * f64::from(i)));
-        assert!(stalled(&values, 8));
+        assert!(stalled(&values, 10));
         // Steps as small that add up.
         values.truncate(16);
         values.extend((1..14).map(|i| 1.0 - 2e-3 * f64::from(i)));
-        assert!(!stalled(&values, 8));
+        assert!(!stalled(&values, 10));
     }
 
     #[test]
@@ -73,7 +75,7 @@ mod tests {
         let mut values = first();
         (values[1], values[2], values[5]) = (1e300, 1.7e308, f64::MAX);
         values.extend((1..14).map(|i| 1.0 - 0.02 * f64::from(i)));
-        assert!(!stalled(&values, 4));
-        assert!(!stalled(&[1.7e308, 1.7e308, 1.7e308, -1.7e308, -1.0], 4));
+        assert!(!stalled(&values, 8));
+        assert!(!stalled(&[1.7e308, 1.7e308, 1.7e308, -1.7e308, -1.0], 8));
     }
 }
