@@ -7,9 +7,10 @@
 //!
 //! `gp_hedge` is the default. Hedging between acquisition functions (Hoffman, Brochu and de Freitas 2011) guards
 //! against a wrong one; with log EI it is the model that is wrong, so here the hedge is against that: expected
-//! improvement, but space-filling while results are few, and every fifth trial keeps to the least tried category, so
-//! that none is given up on the strength of one bad result, and without progress half of the trials look elsewhere, for
-//! a large improvement (Jones 2001 varies the target of improvement likewise).
+//! improvement, but space-filling while results are few, inside of the space rather than at its edges (`interior`), and
+//! every fifth trial keeps to the least tried choice (`choices`), so that none is given up on the strength of one bad
+//! result, and without progress half of the trials look elsewhere, for a large improvement (Jones 2001 varies the
+//! target of improvement likewise).
 
 pub mod acquisition;
 mod additive;
