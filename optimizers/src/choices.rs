@@ -26,14 +26,21 @@ fn least<'a>(space: &Space, axes: &[Axis], rows: impl Iterator<Item = &'a [f64]>
         if space.dimensions()[d].condition.is_some() {
             continue;
         }
-        for choice in (0..*n).map(|c| c as f64) {
-            let share = n * rows.clone().filter(|row| row[d] == choice).count();
+        let mut counts = vec![0; *n];
+        // Absent ones are NaN or below 0, those of earlier studies may be unknown.
+        for choice in rows.clone().map(|row| row[d]).filter(|choice| *choice >= 0.0) {
+            if let Some(count) = counts.get_mut(choice as usize) {
+                *count += 1;
+            }
+        }
+        for (choice, count) in counts.into_iter().enumerate() {
+            let share = n * count;
             if share < fewest {
                 fewest = share;
                 least.clear();
             }
             if share == fewest {
-                least.push((d, choice));
+                least.push((d, choice as f64));
             }
         }
     }
