@@ -15,7 +15,6 @@ pub mod forest;
 pub mod gbrt;
 pub mod gp;
 pub mod history;
-pub mod interior;
 pub mod lattice;
 pub mod math;
 pub mod memo;

@@ -2,7 +2,7 @@
 //!
 //! `kernel` covariances, `additive` their additive part, `transform` output warp, `prior` what is believed before any
 //! result, `fit` parameters, `model` predictions, `partition` a process for each choice, `surface` predictions of either,
-//! `acquisition` worth, `progress` when to look elsewhere, `feasibility` failures, `search` the best point, `study` what
+//! `acquisition` worth, `interior` where to begin, `progress` when to look elsewhere, `feasibility` failures, `search` the best point, `study` what
 //! a history means to all of these, `engine` from there to a point. Here: the optimizer and its options.
 //!
 //! `gp_hedge` is the default. Hedging between acquisition functions (Hoffman, Brochu and de Freitas 2011) guards
@@ -17,6 +17,7 @@ mod additive;
 pub mod engine;
 pub mod feasibility;
 pub mod fit;
+pub mod interior;
 pub mod kernel;
 pub mod model;
 pub mod partition;
