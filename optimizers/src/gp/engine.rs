@@ -4,6 +4,7 @@
 use super::acquisition::Rule;
 use super::feasibility::Feasibility;
 use super::fit::{Fitted, Noise, fit};
+use super::interior::Interior;
 use super::kernel::Columns;
 use super::model::Model;
 use super::partition::{Gate, Shape, partitions};
@@ -13,7 +14,6 @@ use super::study::Results;
 use super::surface::Surface;
 use super::transform::Outputs;
 use crate::history::Observation;
-use crate::interior::Interior;
 use crate::lattice::Seen;
 use crate::math::linalg::NotPositive;
 use crate::registry::{AskError, Origin, Proposal};
@@ -125,7 +125,7 @@ impl Engine {
             Some((rows, logs)) => Some(Model::fit_straight(parts, rows, logs)?),
             None => None,
         };
-        let so_far = results.values.len() + results.failed.len() + results.pending.len();
+        let so_far = results.values.len() + results.failed.len() + running;
         let interior = plan.inside.then(|| Interior::new(self.ground.encoding.axes(), so_far));
         let target = Target {
             experts: &experts,

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_category_that_only_adds_does_not() {
+    fn a_category_that_only_adds_weighs_least() {
         let found = weigh(|r| (5.0 * r[0]).sin() + (4.0 * r[1]).cos() + 0.1 * r[2]);
         assert!(matches!(found[..], [(_, LEAST)]), "{found:?}");
     }

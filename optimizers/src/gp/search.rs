@@ -4,11 +4,11 @@
 
 use super::acquisition::Rule;
 use super::feasibility::Feasibility;
+use super::interior::{Interior, has_edges};
 use super::kernel::{Part, fill_absent, parts};
 use super::model::Model;
 use super::surface::Surface;
 use crate::encode::{Axis, Encoding};
-use crate::interior::{Interior, has_edges};
 use crate::lattice::{self, Seen};
 use crate::math::lbfgs::minimise;
 use crate::rng::Stream;
