@@ -1,5 +1,8 @@
 //! exp over whole slices: plain arithmetic that a compiler turns into vector code without changing a bit of it.
 //! Kernels spend most of their time here; one call of `libm::exp` per entry would be four times slower.
+//! Must stay plain: how wide the registers are differs between processors, what comes out of them may not.
+
+use pulp::Arch;
 
 /// Every x becomes exp(x), relative error below 4e-16. For x in [-708, 0]; smaller ones become exp(-708), which is
 /// as good as zero.
@@ -7,6 +10,11 @@
 /// exp(x) = 2^k exp(r) with |r| <= ln(2)/2, the logarithm of two in two parts (Cody and Waite 1980), a Taylor
 /// polynomial of degree 13 in r, and 2^k put together from bits.
 pub fn exp_many(values: &mut [f64]) {
+    Arch::new().dispatch(|| exp_each(values));
+}
+
+#[inline(always)]
+fn exp_each(values: &mut [f64]) {
     /// 1.5 * 2^52: adding it rounds to an integer and leaves that integer in the low bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     const LN2_HIGH: f64 = 0.6931471803691238;
