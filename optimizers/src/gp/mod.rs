@@ -1,16 +1,17 @@
 //! Gaussian process search: fit, say how much every point is worth, take the best one that was not tried.
 //!
 //! `kernel` covariances, `additive` their additive part, `transform` output warp, `prior` what is believed before any
-//! result, `fit` parameters, `model` predictions, `partition` a process for each choice, `surface` predictions of either,
-//! `acquisition` worth, `interior` where to begin, `progress` when to look elsewhere, `feasibility` failures, `search` the best point, `study` what
-//! a history means to all of these, `engine` from there to a point. Here: the optimizer and its options.
+//! result, `fit` parameters, `model` predictions, `partition` a process for each choice, `surface` predictions of
+//! either, `acquisition` worth, `interior` where to begin, `progress` when to look elsewhere, `feasibility` failures,
+//! `search` the best point, `study` what a history means to all of these, `engine` from there to a point. Here: the
+//! optimizer and its options.
 //!
 //! `gp_hedge` is the default. Hedging between acquisition functions (Hoffman, Brochu and de Freitas 2011) guards
 //! against a wrong one; with log EI it is the model that is wrong, so here the hedge is against that: expected
-//! improvement, but space-filling while results are few, inside of the space rather than at its edges, and
-//! every fifth trial keeps to the least tried choice, so that none is given up on the strength of one bad
-//! result, and without progress half of the trials look elsewhere, for a large improvement (Jones 2001 varies the
-//! target of improvement likewise).
+//! improvement, but space-filling while results are few, inside of the space rather than at its edges, and every fifth
+//! trial keeps to the least tried choice, so that none is given up on the strength of one bad result, and without
+//! progress half of the trials look elsewhere, for a large improvement (Jones 2001 varies the target of improvement
+//! likewise).
 
 pub mod acquisition;
 mod additive;
