@@ -13,6 +13,7 @@ use super::prior::{ABSENT, Prior, may_be_additive, priors};
 use super::transform::Outputs;
 use crate::math::lbfgs::minimise;
 use crate::math::linalg::{Factor, Matrix, dot};
+use crate::math::wide::wide;
 
 /// What is learned.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,9 +155,9 @@ impl<'a> Problem<'a> {
             }
         }
         let mut decay = vec![0.0; k.len()];
-        matern(&mut k, &mut decay);
+        wide(|| matern(&mut k, &mut decay));
         let detail = libm::exp(theta[p + 5]);
-        let sum = (theta[p + 4] > ABSENT).then(|| Sum::new(&self.columns.parts, &self.squared, &weights, detail));
+        let sum = (theta[p + 4] > ABSENT).then(|| Sum::new(self.columns, &weights, detail));
         let additive = if sum.is_some() { libm::exp(theta[p + 4]) } else { 0.0 };
         // Both parts by their variances; `k` itself stays the Matern of the joint one.
         let mut mixed: Vec<f64> = k.iter().map(|k| signal * k).collect();
@@ -209,11 +210,10 @@ impl<'a> Problem<'a> {
         if let Some(sum) = &sum {
             believed += 2;
             gradient[p + 4] = additive * (dot(&w, &sum.total) + trace);
-            for d in 0..p {
-                let slope = additive * sum.slope(d, &w, &self.squared[d], detail * weights[d]);
+            for (d, slope) in sum.slopes(&w, &self.squared) {
                 // A weight is exp(-2 ln l).
-                gradient[d] = -2.0 * slope;
-                gradient[p + 5] += slope;
+                gradient[d] = -2.0 * additive * slope;
+                gradient[p + 5] += additive * slope;
             }
         }
         for (w, e) in w.iter_mut().zip(&decay) {

@@ -9,9 +9,11 @@
 //! k = s (1 + a + a^2 / 3) exp(-a), a = sqrt(5) r             Rasmussen and Williams 2006, equation 4.17
 //!   + t (q + q^2), q = 3 / p' sum_d (2 x_d - 1)(2 x'_d - 1)   a linear and a quadratic form, p' numbers
 
-use super::additive;
+use super::additive::Additive;
 use crate::encode::Axis;
 use crate::math::exponential::exp_many;
+use crate::math::linalg::dot;
+use crate::math::wide::wide;
 
 /// How the difference of two coordinates is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,8 +41,8 @@ pub struct Hyper {
     pub noise: f64,
 }
 
-/// What the slopes of the covariances of all rows with one point are made of.
-#[derive(Debug, Clone)]
+/// What the slopes of the covariances of all rows with one point are made of; may be used again for another point.
+#[derive(Debug, Clone, Default)]
 pub struct Ingredients {
     /// (1 + a) exp(-a) of each row.
     decay: Vec<f64>,
@@ -59,6 +61,14 @@ pub struct Columns {
     pub values: Vec<Vec<f64>>,
     /// Number of rows.
     pub n: usize,
+}
+
+/// The covariance of observed rows with any point, for given parameters.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    columns: Columns,
+    hyper: Hyper,
+    additive: Additive,
 }
 
 /// The part of each axis.
@@ -112,7 +122,15 @@ impl Columns {
         if numbers == 0 { 0.0 } else { 3.0 / numbers as f64 }
     }
 
+    /// q of `x` with itself.
+    fn own_form(&self, x: &[f64]) -> f64 {
+        let numbers = x.iter().zip(&self.parts).filter(|(_, p)| **p == Part::Number);
+        let sum: f64 = numbers.map(|(u, _)| (2.0 * u - 1.0) * (2.0 * u - 1.0)).sum();
+        sum * self.trend_weight()
+    }
+
     /// The linear form q of every row with `x`.
+    #[inline(always)]
     pub fn linear_forms(&self, x: &[f64], out: &mut [f64]) {
         out.fill(0.0);
         let weight = self.trend_weight();
@@ -127,10 +145,11 @@ impl Columns {
     }
 
     /// Squared radius of every row to `x`.
-    pub fn radii(&self, hyper: &Hyper, x: &[f64], out: &mut [f64]) {
+    #[inline(always)]
+    fn radii(&self, weights: &[f64], x: &[f64], out: &mut [f64]) {
         out.fill(0.0);
         for (d, column) in self.values.iter().enumerate() {
-            let (w, u) = (hyper.weights[d], x[d]);
+            let (w, u) = (weights[d], x[d]);
             match self.parts[d] {
                 Part::Number => {
                     for (r, v) in out.iter_mut().zip(column) {
@@ -145,67 +164,84 @@ impl Columns {
             }
         }
     }
+}
+
+impl Kernel {
+    /// Between `columns` and any point.
+    pub fn new(columns: Columns, hyper: Hyper) -> Kernel {
+        Kernel {
+            additive: Additive::new(&columns, &hyper),
+            columns,
+            hyper,
+        }
+    }
+
+    /// Number of observed rows.
+    pub fn size(&self) -> usize {
+        self.columns.n
+    }
+
+    /// Its parameters.
+    pub fn hyper(&self) -> &Hyper {
+        &self.hyper
+    }
 
     /// Covariances of every row with `x`, and what their slopes are made of.
-    pub fn covariances(&self, hyper: &Hyper, x: &[f64], out: &mut [f64]) -> Ingredients {
-        let (mut decay, mut forms) = (vec![0.0; self.n], vec![0.0; self.n]);
-        self.radii(hyper, x, out);
-        matern(out, &mut decay);
-        self.linear_forms(x, &mut forms);
-        for (k, q) in out.iter_mut().zip(&forms) {
-            *k = hyper.signal * *k + hyper.trend * (*q + *q * *q);
-        }
-        let alone = additive::add_covariances(self, hyper, x, out);
-        Ingredients { decay, forms, alone }
+    pub fn covariances(&self, x: &[f64], out: &mut [f64], of: &mut Ingredients) {
+        let (columns, hyper) = (&self.columns, &self.hyper);
+        of.decay.resize(columns.n, 0.0);
+        of.forms.resize(columns.n, 0.0);
+        wide(|| {
+            columns.radii(&hyper.weights, x, out);
+            matern(out, &mut of.decay);
+            columns.linear_forms(x, &mut of.forms);
+            for (k, q) in out.iter_mut().zip(&of.forms) {
+                *k = hyper.signal * *k + hyper.trend * (*q + *q * *q);
+            }
+        });
+        self.additive.add_covariances(columns, x, out, &mut of.alone);
     }
 
     /// Adds to `slope[d]`, for numbers, sum_i weight_i dk(x_i, x)/dx_d; the ingredients are those of `x`.
-    pub fn add_slopes(&self, hyper: &Hyper, x: &[f64], of: &Ingredients, weights: &[f64], slope: &mut [f64]) {
-        let Ingredients { decay, forms, alone } = of;
+    pub fn add_slopes(&self, x: &[f64], of: &Ingredients, weights: &[f64], slope: &mut [f64]) {
+        let (columns, hyper) = (&self.columns, &self.hyper);
         // dk/d(r^2) = -(5/6) (1 + a) exp(-a), and d(r^2)/dx_d = 2 w_d (x_d - x_id).
-        let matern: Vec<f64> = (0..self.n)
-            .map(|i| -5.0 / 3.0 * hyper.signal * decay[i] * weights[i])
-            .collect();
-        let trend_weight = 2.0 * self.trend_weight() * hyper.trend;
-        let trend: Vec<f64> = (0..self.n)
-            .map(|i| trend_weight * (1.0 + 2.0 * forms[i]) * weights[i])
-            .collect();
+        let decay = of.decay.iter().zip(weights);
+        let matern: Vec<f64> = decay.map(|(e, w)| -5.0 / 3.0 * hyper.signal * e * w).collect();
+        let trend_weight = 2.0 * columns.trend_weight() * hyper.trend;
+        let forms = of.forms.iter().zip(weights);
+        let trend: Vec<f64> = forms.map(|(q, w)| trend_weight * (1.0 + 2.0 * q) * w).collect();
         let total: f64 = matern.iter().sum();
         let trend_total: f64 = trend.iter().sum();
-        for (d, column) in self.values.iter().enumerate() {
-            if self.parts[d] == Part::Number {
-                use crate::math::linalg::dot;
+        for (d, column) in columns.values.iter().enumerate() {
+            if columns.parts[d] == Part::Number {
                 slope[d] += hyper.weights[d] * (x[d] * total - dot(&matern, column));
                 slope[d] += 2.0 * dot(&trend, column) - trend_total;
             }
         }
-        additive::add_slopes(self, hyper, x, alone, weights, slope);
+        self.additive.add_slopes(columns, x, &of.alone, weights, slope);
     }
 
     /// k(x, x) without noise.
-    pub fn variance(&self, hyper: &Hyper, x: &[f64]) -> f64 {
-        let q = self.own_form(x);
-        hyper.scale() + hyper.trend * (q + q * q)
+    pub fn variance(&self, x: &[f64]) -> f64 {
+        let q = self.columns.own_form(x);
+        self.hyper.scale() + self.hyper.trend * (q + q * q)
     }
 
     /// Adds dk(x, x)/dx_d, for numbers, to `slope[d]`.
-    pub fn add_variance_slope(&self, hyper: &Hyper, x: &[f64], slope: &mut [f64]) {
-        let common = hyper.trend * (1.0 + 2.0 * self.own_form(x)) * self.trend_weight();
-        for (d, part) in self.parts.iter().enumerate() {
+    pub fn add_variance_slope(&self, x: &[f64], slope: &mut [f64]) {
+        let columns = &self.columns;
+        let common = self.hyper.trend * (1.0 + 2.0 * columns.own_form(x)) * columns.trend_weight();
+        for (d, part) in columns.parts.iter().enumerate() {
             if *part == Part::Number {
                 slope[d] += common * 4.0 * (2.0 * x[d] - 1.0);
             }
         }
     }
-
-    fn own_form(&self, x: &[f64]) -> f64 {
-        let numbers = x.iter().zip(&self.parts).filter(|(_, p)| **p == Part::Number);
-        let sum: f64 = numbers.map(|(u, _)| (2.0 * u - 1.0) * (2.0 * u - 1.0)).sum();
-        sum * self.trend_weight()
-    }
 }
 
 /// Squared radii become (1 + a + a^2/3) exp(-a), a = sqrt(5 r^2); `decay` becomes (1 + a) exp(-a).
+#[inline(always)]
 pub fn matern(radii: &mut [f64], decay: &mut [f64]) {
     for (r, e) in radii.iter_mut().zip(&mut *decay) {
         *r = (5.0 * *r).sqrt();
@@ -214,7 +250,7 @@ pub fn matern(radii: &mut [f64], decay: &mut [f64]) {
     exp_many(decay);
     for (r, e) in radii.iter_mut().zip(&mut *decay) {
         let a = *r;
-        *r = (1.0 + a + a * a / 3.0) * *e;
+        *r = (1.0 + a + a * a * (1.0 / 3.0)) * *e;
         *e *= 1.0 + a;
     }
 }
@@ -223,7 +259,7 @@ pub fn matern(radii: &mut [f64], decay: &mut [f64]) {
 mod tests {
     use super::*;
 
-    fn example() -> (Columns, Hyper) {
+    fn example() -> Kernel {
         let parts = [Part::Number, Part::Number, Part::Category];
         let rows: [&[f64]; 3] = [&[0.1, 0.9, 0.0], &[0.4, 0.2, 1.0], &[0.8, 0.5, 2.0]];
         let hyper = Hyper {
@@ -234,7 +270,7 @@ mod tests {
             detail: 3.0,
             noise: 0.1,
         };
-        (Columns::new(&parts, &rows), hyper)
+        Kernel::new(Columns::new(&parts, &rows), hyper)
     }
 
     /// scikit-learn 1.9: 1.5 * Matern(length_scale=[1/2, 2, 1/sqrt(2)], nu=2.5) with the category's difference set to
@@ -242,9 +278,8 @@ mod tests {
     /// weight times 3.
     #[test]
     fn covariances_agree_with_scikit_learn() {
-        let (columns, hyper) = example();
         let mut k = vec![0.0; 3];
-        columns.covariances(&hyper, &[0.3, 0.6, 1.0], &mut k);
+        example().covariances(&[0.3, 0.6, 1.0], &mut k, &mut Ingredients::default());
         for (got, want) in k.iter().zip(COVARIANCES) {
             assert!((got - want).abs() < 1e-14, "{got} is not {want}");
         }
@@ -253,24 +288,25 @@ mod tests {
 
     #[test]
     fn slopes_are_those_of_the_covariance() {
-        let (columns, hyper) = example();
+        let kernel = example();
         let (x, weights, step) = ([0.3, 0.6, 1.0], [0.7, -1.1, 0.4], 1e-6);
         let sum = |x: &[f64]| {
             let mut k = vec![0.0; 3];
-            columns.covariances(&hyper, x, &mut k);
+            kernel.covariances(x, &mut k, &mut Ingredients::default());
             k.iter().zip(&weights).map(|(k, w)| k * w).sum::<f64>()
         };
         let (mut slope, mut own) = (vec![0.0; 3], vec![0.0; 3]);
-        let ingredients = columns.covariances(&hyper, &x, &mut [0.0; 3]);
-        columns.add_slopes(&hyper, &x, &ingredients, &weights, &mut slope);
-        columns.add_variance_slope(&hyper, &x, &mut own);
+        let mut ingredients = Ingredients::default();
+        kernel.covariances(&x, &mut [0.0; 3], &mut ingredients);
+        kernel.add_slopes(&x, &ingredients, &weights, &mut slope);
+        kernel.add_variance_slope(&x, &mut own);
         for d in 0..2 {
             let (mut up, mut down) = (x, x);
             up[d] += step;
             down[d] -= step;
             let want = (sum(&up) - sum(&down)) / (2.0 * step);
             assert!((slope[d] - want).abs() < 1e-8, "{} is not {want}", slope[d]);
-            let want = (columns.variance(&hyper, &up) - columns.variance(&hyper, &down)) / (2.0 * step);
+            let want = (kernel.variance(&up) - kernel.variance(&down)) / (2.0 * step);
             assert!((own[d] - want).abs() < 1e-8, "{} is not {want}", own[d]);
         }
         assert_eq!((slope[2], own[2]), (0.0, 0.0));

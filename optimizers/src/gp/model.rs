@@ -2,15 +2,14 @@
 //! In units of the warped objective; smaller is better.
 
 use super::fit::{Fitted, Noise, fit, solve_mean};
-use super::kernel::{Columns, Hyper, Part};
+use super::kernel::{Columns, Hyper, Ingredients, Kernel, Part};
 use super::transform::Outputs;
 use crate::math::linalg::{Factor, Matrix, NotPositive, dot};
 
 /// A conditioned process.
 #[derive(Debug, Clone)]
 pub struct Model {
-    columns: Columns,
-    hyper: Hyper,
+    kernel: Kernel,
     factor: Factor,
     alpha: Vec<f64>,
     mean: f64,
@@ -36,21 +35,21 @@ const FLOOR: f64 = 1e-10;
 impl Model {
     /// Conditions on rows (absent values filled in) with values `z`.
     pub fn new(parts: &[Part], rows: &[&[f64]], z: Vec<f64>, hyper: Hyper) -> Result<Model, NotPositive> {
-        let columns = Columns::new(parts, rows);
+        let kernel = Kernel::new(Columns::new(parts, rows), hyper);
+        let mut room = Ingredients::default();
         let mut jitter = 0.0;
         for _ in 0..6 {
-            let mut k = Matrix::zeros(columns.n, columns.n);
+            let mut k = Matrix::zeros(rows.len(), rows.len());
             for (j, row) in rows.iter().enumerate() {
                 let column = k.column_mut(j);
-                columns.covariances(&hyper, row, column);
-                column[j] += hyper.noise + jitter;
+                kernel.covariances(row, column, &mut room);
+                column[j] += kernel.hyper().noise + jitter;
             }
             if let Ok(factor) = Factor::new(k) {
                 let (mean, alpha) = solve_mean(&factor, &z);
                 if mean.is_finite() && alpha.iter().all(|a| a.is_finite()) {
                     return Ok(Model {
-                        columns,
-                        hyper,
+                        kernel,
                         factor,
                         alpha,
                         mean,
@@ -59,7 +58,7 @@ impl Model {
                 }
             }
             jitter = if jitter == 0.0 {
-                1e-9 * hyper.scale()
+                1e-9 * kernel.hyper().scale()
             } else {
                 jitter * 100.0
             };
@@ -89,12 +88,12 @@ impl Model {
 
     /// Number of observations.
     pub fn size(&self) -> usize {
-        self.columns.n
+        self.kernel.size()
     }
 
     /// The parameters of its covariance.
     pub fn hyper(&self) -> &Hyper {
-        &self.hyper
+        self.kernel.hyper()
     }
 
     /// The values it was conditioned on.
@@ -105,24 +104,25 @@ impl Model {
     /// Mean at `x`.
     pub fn mean(&self, x: &[f64]) -> f64 {
         let mut k = vec![0.0; self.size()];
-        self.columns.covariances(&self.hyper, x, &mut k);
+        self.kernel.covariances(x, &mut k, &mut Ingredients::default());
         self.mean + dot(&k, &self.alpha)
     }
 
     /// Mean and variance at many points.
     pub fn predict_many(&self, rows: &[&[f64]]) -> Vec<(f64, f64)> {
         let mut out = Vec::with_capacity(rows.len());
+        let mut room = Ingredients::default();
         for block in rows.chunks(256) {
             let mut k = Matrix::zeros(self.size(), block.len());
             let mut means = Vec::with_capacity(block.len());
             for (j, x) in block.iter().enumerate() {
-                self.columns.covariances(&self.hyper, x, k.column_mut(j));
+                self.kernel.covariances(x, k.column_mut(j), &mut room);
                 means.push(self.mean + dot(k.column(j), &self.alpha));
             }
             self.factor.solve_lower_many(&mut k);
             for (j, x) in block.iter().enumerate() {
-                let variance = self.columns.variance(&self.hyper, x) - dot(k.column(j), k.column(j));
-                out.push((means[j], variance.max(FLOOR * self.hyper.scale())));
+                let variance = self.kernel.variance(x) - dot(k.column(j), k.column(j));
+                out.push((means[j], variance.max(FLOOR * self.hyper().scale())));
             }
         }
         out
@@ -132,25 +132,26 @@ impl Model {
     pub fn predict_sloped(&self, x: &[f64]) -> Sloped {
         let n = self.size();
         let mut k = vec![0.0; n];
-        let ingredients = self.columns.covariances(&self.hyper, x, &mut k);
+        let mut ingredients = Ingredients::default();
+        self.kernel.covariances(x, &mut k, &mut ingredients);
         let mean = self.mean + dot(&k, &self.alpha);
         self.factor.solve_lower(&mut k);
-        let variance = self.columns.variance(&self.hyper, x) - dot(&k, &k);
+        let variance = self.kernel.variance(x) - dot(&k, &k);
         let mut mean_slope = vec![0.0; x.len()];
         let mut variance_slope = vec![0.0; x.len()];
-        let columns = &self.columns;
-        columns.add_slopes(&self.hyper, x, &ingredients, &self.alpha, &mut mean_slope);
-        if variance > FLOOR * self.hyper.scale() {
+        let kernel = &self.kernel;
+        kernel.add_slopes(x, &ingredients, &self.alpha, &mut mean_slope);
+        if variance > FLOOR * self.hyper().scale() {
             self.factor.solve_upper(&mut k);
             for w in &mut k {
                 *w *= -2.0;
             }
-            columns.add_slopes(&self.hyper, x, &ingredients, &k, &mut variance_slope);
-            columns.add_variance_slope(&self.hyper, x, &mut variance_slope);
+            kernel.add_slopes(x, &ingredients, &k, &mut variance_slope);
+            kernel.add_variance_slope(x, &mut variance_slope);
         }
         Sloped {
             mean,
-            variance: variance.max(FLOOR * self.hyper.scale()),
+            variance: variance.max(FLOOR * self.hyper().scale()),
             mean_slope,
             variance_slope,
         }

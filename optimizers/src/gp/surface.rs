@@ -11,7 +11,7 @@ use crate::math::linalg::NotPositive;
 #[derive(Debug, Clone)]
 pub enum Surface {
     /// One process.
-    Whole(Model),
+    Whole(Box<Model>),
     /// One for each choice of a category: its dimension, and the processes by choice.
     Split(usize, Vec<Model>),
 }
@@ -20,7 +20,7 @@ impl Surface {
     /// Conditions on rows (absent values filled in) with values `z`.
     pub fn new(parts: &[Part], rows: &[&[f64]], z: Vec<f64>, shape: &Shape) -> Result<Surface, NotPositive> {
         match shape {
-            Shape::Whole(hyper) => Ok(Surface::Whole(Model::new(parts, rows, z, hyper.clone())?)),
+            Shape::Whole(hyper) => Ok(Surface::Whole(Box::new(Model::new(parts, rows, z, hyper.clone())?))),
             Shape::Split(gate, hypers) => {
                 let model = |(k, hyper): (usize, &_)| {
                     let own = |i: &usize| part_of(rows[*i][*gate], hypers.len()) == k;

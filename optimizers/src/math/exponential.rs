@@ -1,8 +1,7 @@
 //! exp over whole slices: plain arithmetic that a compiler turns into vector code without changing a bit of it.
 //! Kernels spend most of their time here; one call of `libm::exp` per entry would be four times slower.
-//! Must stay plain: how wide the registers are differs between processors, what comes out of them may not.
 
-use pulp::Arch;
+use super::wide::wide;
 
 /// Every x becomes exp(x), relative error below 4e-16. For x in [-708, 0]; smaller ones become exp(-708), which is
 /// as good as zero.
@@ -10,7 +9,7 @@ use pulp::Arch;
 /// exp(x) = 2^k exp(r) with |r| <= ln(2)/2, the logarithm of two in two parts (Cody and Waite 1980), a Taylor
 /// polynomial of degree 13 in r, and 2^k put together from bits.
 pub fn exp_many(values: &mut [f64]) {
-    Arch::new().dispatch(|| exp_each(values));
+    wide(|| exp_each(values));
 }
 
 #[inline(always)]

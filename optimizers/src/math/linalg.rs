@@ -149,7 +149,25 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
             sums[k] += a[k] * b[k];
         }
     }
-    ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7])) + rest
+    together(sums) + rest
+}
+
+/// Sum of products of three, in the same way.
+pub fn dot3(a: &[f64], b: &[f64], c: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (a8, b8, c8) = (a.chunks_exact(8), b.chunks_exact(8), c.chunks_exact(8));
+    let rest = a8.remainder().iter().zip(b8.remainder()).zip(c8.remainder());
+    let rest: f64 = rest.map(|((a, b), c)| a * b * c).sum();
+    for ((a, b), c) in a8.zip(b8).zip(c8) {
+        for k in 0..8 {
+            sums[k] += a[k] * b[k] * c[k];
+        }
+    }
+    together(sums) + rest
+}
+
+fn together(sums: [f64; 8]) -> f64 {
+    ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]))
 }
 
 #[cfg(test)]

@@ -5,3 +5,4 @@ pub mod exponential;
 pub mod lbfgs;
 pub mod linalg;
 pub mod normal;
+pub mod wide;
