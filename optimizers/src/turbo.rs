@@ -11,7 +11,7 @@ use crate::gp::acquisition::Rule;
 use crate::gp::engine::{Engine, Plan};
 use crate::gp::fit::Noise;
 use crate::gp::kernel::Part;
-use crate::gp::search::Region;
+use crate::gp::region::Region;
 use crate::history::Observation;
 use crate::lattice::Seen;
 use crate::options::Options;

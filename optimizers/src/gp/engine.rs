@@ -9,10 +9,12 @@ use super::kernel::Columns;
 use super::model::Model;
 use super::partition::{Gate, Shape, partitions};
 use super::progress::look_elsewhere;
-use super::search::{Effort, Expert, Ground, Region, Scored, Target, search};
+use super::region::Region;
+use super::search::{Effort, Expert, Ground, Scored, Target, search};
 use super::study::Results;
 use super::surface::Surface;
 use super::transform::Outputs;
+use crate::encode::Axis;
 use crate::history::Observation;
 use crate::lattice::Seen;
 use crate::math::linalg::NotPositive;
@@ -76,7 +78,8 @@ fn gates(space: &Space) -> Vec<Gate> {
 /// An improvement smaller than this, in standard deviations of the warped objective, is not looked for: a flag that
 /// plays no part would be varied for ever at the best point, where the model is sure of what comes out.
 const NEGLIGIBLE: f64 = 0.02;
-/// The improvement looked for elsewhere, in the same unit.
+/// The improvement looked for elsewhere, in the same unit. Where there are categories, elsewhere is another choice of the
+/// decisive one, and any improvement on its own best result will do: it has to be learned before it can be compared.
 const LARGE: f64 = 0.3;
 
 /// An explanation whose weight is below exp(-5) of the best one's is not heard.
@@ -113,7 +116,23 @@ impl Engine {
         let local = results.for_model();
         let (width, running) = (self.ground.parts.len(), results.pending.len());
         let elsewhere = plan.restless && look_elsewhere(&results.values, width, running, number);
-        let (experts, incumbents) = self.experts(&local, &fits, if elsewhere { LARGE } else { NEGLIGIBLE })?;
+        let mut region = plan.region.clone();
+        // The improvement looked for, and the results whose best it begins below.
+        let (mut aim, mut rivals) = (NEGLIGIBLE, Region::all(width));
+        if elsewhere {
+            region.leave_edges(self.ground.encoding.axes());
+            match self
+                .decisive(&results, &fits, number)
+                .filter(|_| region.among.is_none())
+            {
+                Some((d, choice, n)) => {
+                    region.leave_choice(d, choice, n);
+                    rivals = region.clone();
+                }
+                None => aim = LARGE,
+            }
+        }
+        let (experts, incumbents) = self.experts(&local, &fits, aim, &rivals)?;
         let parts = &self.ground.parts;
         let (ended, success) = local.ended();
         let feasibility = match success.iter().all(|s| *s) {
@@ -136,7 +155,7 @@ impl Engine {
         };
         let n = experts[0].surface.size();
         let effort = if plan.explore {
-            let (pool, near) = if plan.region.only.is_some() { KEPT } else { EXPLORED };
+            let (pool, near) = if plan.region.among.is_some() { KEPT } else { EXPLORED };
             Effort {
                 pool,
                 near,
@@ -151,13 +170,34 @@ impl Engine {
                 steps: (4000 / n).clamp(12, 40),
             }
         };
-        let mut region = plan.region.clone();
-        if elsewhere {
-            region.leave_edges(self.ground.encoding.axes());
-        }
         let mut rng = stream(self.seed, number, Purpose::Search);
-        let found = search(&self.ground, &target, &incumbents, seen, &region, effort, &mut rng);
+        let mut found = search(&self.ground, &target, &incumbents, seen, &region, effort, &mut rng);
+        if found.is_empty() && elsewhere {
+            found = search(&self.ground, &target, &incumbents, seen, &plan.region, effort, &mut rng);
+        }
         Ok(found)
+    }
+
+    /// The category that parts the results best, any if none is known to, with its choice in the best result and how many
+    /// choices there are.
+    fn decisive(&self, results: &Results, fits: &[Explanation], number: u64) -> Option<(usize, f64, usize)> {
+        let split = fits.iter().find_map(|e| match e.shape {
+            Shape::Split(d, _) => Some(d),
+            Shape::Whole(_) => None,
+        });
+        let any = || {
+            let mut rng = stream(self.seed, number, Purpose::Choose);
+            let count = self.gates.len() as u64;
+            (count > 0).then(|| self.gates[rng.below(count) as usize].dimension)
+        };
+        let d = split.or_else(any)?;
+        let Axis::Category(n) = self.ground.encoding.axes()[d] else {
+            return None;
+        };
+        let values = &results.values;
+        let best = (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b]))?;
+        let choice = results.rows()[best][d];
+        (choice >= 0.0 && n > 1).then_some((d, choice, n))
     }
 
     /// The proposal of what was found for trial `number`, or of a space-filling point where nothing was.
@@ -225,13 +265,14 @@ impl Engine {
         explanations
     }
 
-    /// The explanations conditioned on results and running trials, `aim` below the best of which improvement begins, and
-    /// the rows predicted to be best.
+    /// The explanations conditioned on results and running trials, `aim` below the best of the results in `rivals` of which
+    /// improvement begins, and those predicted to be best.
     fn experts(
         &self,
         local: &Results,
         fits: &[Explanation],
         aim: f64,
+        rivals: &Region,
     ) -> Result<(Vec<Expert>, Vec<Vec<f64>>), NotPositive> {
         let (parts, rows) = (&self.ground.parts, local.rows());
         let outputs = Outputs::new(&local.values);
@@ -256,10 +297,13 @@ impl Engine {
             };
             // Under noise the best observation is the luckiest; the best prediction at an observed point is not.
             let means: Vec<f64> = surface.predict_many(&rows).iter().map(|p| p.0).collect();
-            let best = means.iter().copied().fold(f64::INFINITY, f64::min) - aim;
+            let mut order: Vec<usize> = (0..rows.len()).filter(|i| rivals.contains(rows[*i])).collect();
+            if order.is_empty() {
+                order = (0..rows.len()).collect();
+            }
+            order.sort_by(|a, b| means[*a].total_cmp(&means[*b]));
+            let best = order.first().map_or(f64::INFINITY, |i| means[*i]) - aim;
             if experts.is_empty() {
-                let mut order: Vec<usize> = (0..rows.len()).collect();
-                order.sort_by(|a, b| means[*a].total_cmp(&means[*b]));
                 incumbents = order.iter().take(8).map(|i| rows[*i].to_vec()).collect();
             }
             // Running trials are believed to give what is predicted (the Kriging believer of Ginsbourger, Le Riche

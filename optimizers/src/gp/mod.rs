@@ -3,15 +3,15 @@
 //! `kernel` covariances, `additive` their additive part, `transform` output warp, `prior` what is believed before any
 //! result, `fit` parameters, `model` predictions, `partition` a process for each choice, `surface` predictions of
 //! either, `acquisition` worth, `interior` where to begin, `progress` when to look elsewhere, `feasibility` failures,
-//! `search` the best point, `study` what a history means to all of these, `engine` from there to a point. Here: the
-//! optimizer and its options.
+//! `region` where to look and `search` the best point there, `study` what a history means to all of these, `engine`
+//! from there to a point. Here: the optimizer and its options.
 //!
 //! `gp_hedge` is the default. Hedging between acquisition functions (Hoffman, Brochu and de Freitas 2011) guards
 //! against a wrong one; with log EI it is the model that is wrong, so here the hedge is against that: expected
 //! improvement, but space-filling while results are few, inside of the space rather than at its edges, and every fifth
 //! trial keeps to the least tried choice, so that none is given up on the strength of one bad result, and without
-//! progress half of the trials look elsewhere, for a large improvement (Jones 2001 varies the target of improvement
-//! likewise).
+//! progress half of the trials look elsewhere: among the other choices of the category that decides most, or, without
+//! categories, for a large improvement (Jones 2001 varies the target of improvement likewise).
 
 pub mod acquisition;
 mod additive;
@@ -24,6 +24,7 @@ pub mod model;
 pub mod partition;
 mod prior;
 mod progress;
+pub mod region;
 pub mod search;
 pub mod study;
 pub mod surface;
@@ -32,7 +33,8 @@ pub mod transform;
 use acquisition::Rule;
 use engine::{Engine, Plan};
 use fit::Noise;
-use search::{Region, Scored};
+use region::Region;
+use search::Scored;
 
 use crate::choices::least_tried;
 use crate::history::Observation;
@@ -112,13 +114,14 @@ impl Gp {
             let rows: Vec<Vec<f64>> = history.iter().map(|o| ground.row(&o.point)).collect();
             let mut rng = stream(self.setup.seed, number, Purpose::Choose);
             let rows = rows.iter().map(Vec::as_slice);
-            region.only = least_tried(&ground.space, ground.encoding.axes(), rows, &mut rng);
+            let least = least_tried(&ground.space, ground.encoding.axes(), rows, &mut rng);
+            region.among = least.map(|(d, choice)| (d, vec![choice]));
         }
         let used = history.iter().filter(|o| o.value().is_some()).count();
         Plan {
             rule: self.rule,
             per_second: self.per_second,
-            explore: region.only.is_some() || (self.hedge && used < (width + 4).min(12)),
+            explore: region.among.is_some() || (self.hedge && used < (width + 4).min(12)),
             restless: self.hedge,
             inside: self.hedge,
             region,
@@ -128,7 +131,7 @@ impl Gp {
     fn propose(&mut self, history: &[Observation], number: u64, seen: &Seen) -> Result<Option<Scored>, NotPositive> {
         let mut plan = self.plan(history, number);
         let mut found = self.engine.propose(history, number, seen, &plan)?;
-        if found.is_empty() && plan.region.only.take().is_some() {
+        if found.is_empty() && plan.region.among.take().is_some() {
             found = self.engine.propose(history, number, seen, &plan)?;
         }
         Ok(found.into_iter().next())
@@ -155,20 +158,27 @@ mod tests {
     use crate::history::Outcome;
     use crate::space::{Dimension, Domain, Point, Space, Value};
 
-    fn square() -> Box<dyn Optimizer> {
-        let unit = Domain::Real {
+    fn unit() -> Domain {
+        Domain::Real {
             low: 0.0,
             high: 1.0,
             log: false,
             step: None,
-        };
+        }
+    }
+
+    fn made(dimensions: Vec<Dimension>) -> Box<dyn Optimizer> {
         let setup = Setup {
-            space: Space::new(vec![Dimension::new("x", unit.clone()), Dimension::new("y", unit)]).unwrap(),
+            space: Space::new(dimensions).unwrap(),
             seed: 5,
             budget: None,
             slots: 1,
         };
         ENTRY.build(setup, []).unwrap()
+    }
+
+    fn square() -> Box<dyn Optimizer> {
+        made(["x", "y"].map(|name| Dimension::new(name, unit())).to_vec())
     }
 
     fn coordinates(point: &Point) -> [f64; 2] {
@@ -199,6 +209,32 @@ mod tests {
         let begun = (0..running).map(|i| Observation::new(60 + i as u64, point(&[0.5, 0.3 + 0.005 * i as f64]), None));
         history.extend(begun);
         coordinates(&square().ask(&history, number).unwrap().point)
+    }
+
+    /// One choice is good whatever the numbers, and in steps that look like detail; the others are bad but for a basin.
+    #[test]
+    fn looks_elsewhere_among_the_other_choices() {
+        let c = Dimension::new("c", Domain::Categorical { n: 4 });
+        let mut gp = made(vec![Dimension::new("x", unit()), Dimension::new("y", unit()), c]);
+        let mut history = Vec::new();
+        for number in 0..48 {
+            let point = gp.ask(&history, number).unwrap().point;
+            let ([x, y], Some(Value::Choice(c))) = (coordinates(&point), point.0[2]) else {
+                panic!("{point:?}");
+            };
+            let basin = (x - 0.8).powi(2) + (y - 0.2 * c as f64).powi(2);
+            let value = match c {
+                0 if x < 0.45 => 0.45 + 5.0 * (0.45 - x),
+                0 if x > 0.55 => 0.45,
+                0 => 0.425,
+                _ => 8.8 - 8.0 * (-basin / 0.02).exp(),
+            };
+            // Half of the trials look elsewhere by now; every fifth keeps to the least tried choice.
+            if number >= 28 && number % 4 < 2 && number % HEDGED < HEDGED - 1 {
+                assert_ne!(c, 0, "{number}");
+            }
+            history.push(Observation::new(number, point, Some(Outcome::Value(vec![value]))));
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@
 
 use super::acquisition::Rule;
 use super::feasibility::Feasibility;
-use super::interior::{Interior, has_edges};
+use super::interior::Interior;
 use super::kernel::{Part, fill_absent, parts};
 use super::model::Model;
+use super::region::Region;
 use super::surface::Surface;
 use crate::encode::{Axis, Encoding};
 use crate::lattice::{self, Seen};
@@ -77,59 +78,6 @@ pub struct Scored {
 /// A number with more values than this is walked through in steps instead of value by value.
 const LONG: u64 = 12;
 
-/// A box of coordinates that the search keeps to.
-#[derive(Debug, Clone)]
-pub struct Region {
-    /// Lower corner.
-    pub low: Vec<f64>,
-    /// Upper corner.
-    pub high: Vec<f64>,
-    /// A category that is kept at one choice: dimension and choice.
-    pub only: Option<(usize, f64)>,
-}
-
-impl Region {
-    /// The whole cube.
-    pub fn all(width: usize) -> Region {
-        Region {
-            low: vec![0.0; width],
-            high: vec![1.0; width],
-            only: None,
-        }
-    }
-}
-
-/// How far from the edges a region without them begins, as a share of the range.
-const MARGIN: f64 = 0.08;
-
-impl Region {
-    /// Leaves out the edges of all numbers but those of few values. Nowhere is a model less sure than in the corners,
-    /// and nowhere is less learned: half of what surrounds an edge, in a corner of p dimensions all but 2^-p of it, is
-    /// outside of the space.
-    pub fn leave_edges(&mut self, axes: &[Axis]) {
-        for (d, axis) in axes.iter().enumerate() {
-            if has_edges(axis) {
-                self.low[d] = self.low[d].max(MARGIN);
-                self.high[d] = self.high[d].min(1.0 - MARGIN);
-            }
-        }
-    }
-
-    fn keeps(&self, d: usize) -> bool {
-        self.only.is_some_and(|(kept, _)| kept == d)
-    }
-
-    fn force(&self, row: &mut [f64]) {
-        if let Some((d, choice)) = self.only {
-            row[d] = choice;
-        }
-    }
-
-    fn contains(&self, row: &[f64]) -> bool {
-        self.only.is_none_or(|(d, choice)| row[d] == choice)
-    }
-}
-
 impl Ground {
     /// Of a space.
     pub fn new(space: &Space) -> Ground {
@@ -177,7 +125,7 @@ impl Ground {
     fn neighbours(&self, row: &[f64], region: &Region) -> Vec<Vec<f64>> {
         let mut all = Vec::new();
         for (d, axis) in self.encoding.axes().iter().enumerate() {
-            let mut push = |u: f64| {
+            let push = |u: f64| {
                 let mut other = row.to_vec();
                 other[d] = u;
                 self.settle(&mut other);
@@ -187,8 +135,10 @@ impl Ground {
             };
             match axis {
                 Axis::Continuous => {}
-                Axis::Category(_) if region.keeps(d) => {}
-                Axis::Category(n) => (0..*n).for_each(|c| push(c as f64)),
+                Axis::Category(n) => (0..*n)
+                    .map(|c| c as f64)
+                    .filter(|c| region.allows(d, *c))
+                    .for_each(push),
                 Axis::Lattice(n) => {
                     let inside = |u: &f64| *u >= region.low[d] && *u <= region.high[d];
                     if *n <= LONG {
@@ -359,7 +309,7 @@ fn pool(ground: &Ground, region: &Region, count: usize, rng: &mut Stream) -> Vec
                     _ => region.low[d] + unit[d] * (region.high[d] - region.low[d]),
                 })
                 .collect();
-            region.force(&mut row);
+            region.force(&mut row, &unit);
             ground.settle(&mut row);
             row
         })
@@ -371,12 +321,14 @@ fn near(ground: &Ground, region: &Region, incumbents: &[Vec<f64>], count: usize,
     let axes = ground.encoding.axes();
     let share = (8.0 / axes.len() as f64).clamp(0.1, 0.6);
     let mut rows = Vec::with_capacity(count);
+    let mut uniforms = vec![0.0; axes.len()];
     for k in 0..if incumbents.is_empty() { 0 } else { count } {
         let mut row = incumbents[k % incumbents.len()].clone();
         let scale = 0.3 * libm::exp(-6.0 * rng.unit());
         let sure = rng.below(axes.len() as u64) as usize;
         for d in 0..axes.len() {
             let (chance, step, uniform) = (rng.unit(), rng.normal(), rng.unit());
+            uniforms[d] = uniform;
             if d != sure && chance > share {
                 continue;
             }
@@ -390,7 +342,7 @@ fn near(ground: &Ground, region: &Region, incumbents: &[Vec<f64>], count: usize,
                 Axis::Continuous => (row[d] + scale * step).clamp(region.low[d], region.high[d]),
             };
         }
-        region.force(&mut row);
+        region.force(&mut row, &uniforms);
         ground.settle(&mut row);
         rows.push(row);
     }
