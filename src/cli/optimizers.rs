@@ -1,7 +1,7 @@
 //! `gage optimizers`: what can be given to `--optimizer`, with the options of each.
 
 use clap::Args;
-use gage_optimizers::options::OptionKind;
+use gage_optimizers::options::{OptionKind, OptionSpec};
 use gage_optimizers::registry::{Entry, REGISTRY, find};
 use serde_json::json;
 
@@ -43,14 +43,14 @@ pub fn run(args: OptimizersArgs) -> CommandResult {
 
 fn list(entries: &[&Entry]) -> String {
     let width = entries.iter().map(|e| e.name.len()).max().unwrap_or(0);
+    let given = |o: &OptionSpec| format!("{}={}", o.name, o.default);
+    let options = entries.iter().flat_map(|e| e.options);
+    let column = options.map(|o| given(o).len()).max().unwrap_or(0);
     let mut text = String::new();
     for entry in entries {
         text += &format!("{:width$}  {}\n", entry.name, entry.summary);
         for option in entry.options {
-            text += &format!(
-                "{:width$}    -Fo {}={}  {}\n",
-                "", option.name, option.default, option.help
-            );
+            text += &format!("{:width$}    -Fo {:column$}  {}\n", "", given(option), option.help);
         }
     }
     text
