@@ -1,5 +1,5 @@
 //! exp over whole slices: plain arithmetic that a compiler turns into vector code without changing a bit of it.
-//! Kernels spend most of their time here; one call of `libm::exp` per entry would be four times slower.
+//! Every covariance takes one; a call of `libm::exp` for each would be four times slower.
 
 use super::wide::wide;
 
