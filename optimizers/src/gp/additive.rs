@@ -98,21 +98,21 @@ impl Term {
     fn add(&self, values: &[f64], first: usize, at: At, out: &mut [f64], decay: &mut [f64]) {
         let (values, rate, variance) = (&values[first..], self.rate, self.variance);
         if self.rising.is_empty() {
-            for (e, v) in decay.iter_mut().zip(values) {
-                *e = -(rate * (v - at.u).abs());
+            for (power, v) in decay.iter_mut().zip(values) {
+                *power = -(rate * (v - at.u).abs());
             }
             exp_many(decay);
         } else {
             let powers = self.rising[first..].iter().zip(&self.falling[first..]);
-            for (e, (rise, fall)) in decay.iter_mut().zip(powers) {
+            for (power, (rise, fall)) in decay.iter_mut().zip(powers) {
                 let (above, below) = (rise * at.fall, fall * at.rise);
-                *e = if above < below { above } else { below };
+                *power = if above < below { above } else { below };
             }
         }
-        for ((sum, e), v) in out.iter_mut().zip(decay).zip(values) {
-            let a = rate * (v - at.u).abs();
-            *sum += variance * (1.0 + a + a * a * (1.0 / 3.0)) * *e;
-            *e *= 1.0 + a;
+        for ((sum, power), v) in out.iter_mut().zip(decay).zip(values) {
+            let e = rate * (v - at.u).abs();
+            *sum += variance * (1.0 + e + e * e * (1.0 / 3.0)) * *power;
+            *power *= 1.0 + e;
         }
     }
 

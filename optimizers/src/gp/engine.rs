@@ -121,10 +121,11 @@ impl Engine {
         let (mut aim, mut rivals) = (NEGLIGIBLE, Region::all(width));
         if elsewhere {
             region.leave_edges(self.ground.encoding.axes());
-            match self
-                .decisive(&results, &fits, number)
-                .filter(|_| region.among.is_none())
-            {
+            let decisive = match region.among {
+                None => self.decisive(&results, &fits, number),
+                Some(_) => None,
+            };
+            match decisive {
                 Some((d, choice, n)) => {
                     region.leave_choice(d, choice, n);
                     rivals = region.clone();
@@ -172,8 +173,9 @@ impl Engine {
         };
         let mut rng = stream(self.seed, number, Purpose::Search);
         let mut found = search(&self.ground, &target, &incumbents, seen, &region, effort, &mut rng);
-        if found.is_empty() && elsewhere {
-            found = search(&self.ground, &target, &incumbents, seen, &plan.region, effort, &mut rng);
+        // All that the choices allow may have been tried.
+        if found.is_empty() && region.among.take().is_some() {
+            found = search(&self.ground, &target, &incumbents, seen, &region, effort, &mut rng);
         }
         Ok(found)
     }
@@ -298,6 +300,7 @@ impl Engine {
             // Under noise the best observation is the luckiest; the best prediction at an observed point is not.
             let means: Vec<f64> = surface.predict_many(&rows).iter().map(|p| p.0).collect();
             let mut order: Vec<usize> = (0..rows.len()).filter(|i| rivals.contains(rows[*i])).collect();
+            // Nothing of them was tried yet: then all results are rivals.
             if order.is_empty() {
                 order = (0..rows.len()).collect();
             }

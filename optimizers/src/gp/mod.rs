@@ -129,11 +129,8 @@ impl Gp {
     }
 
     fn propose(&mut self, history: &[Observation], number: u64, seen: &Seen) -> Result<Option<Scored>, NotPositive> {
-        let mut plan = self.plan(history, number);
-        let mut found = self.engine.propose(history, number, seen, &plan)?;
-        if found.is_empty() && plan.region.among.take().is_some() {
-            found = self.engine.propose(history, number, seen, &plan)?;
-        }
+        let plan = self.plan(history, number);
+        let found = self.engine.propose(history, number, seen, &plan)?;
         Ok(found.into_iter().next())
     }
 }
