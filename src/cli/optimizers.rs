@@ -114,4 +114,19 @@ mod tests {
         }
         assert!(GUIDE.contains("## Measured"));
     }
+
+    #[test]
+    fn options_stand_in_a_column() {
+        let text = list(REGISTRY);
+        let options: Vec<&str> = text.lines().filter_map(|l| l.split_once("-Fo ")).map(|l| l.1).collect();
+        // What is given, at least two spaces, and the help, which begins where every other does.
+        let column = |option: &str| {
+            let given = option.find("  ").unwrap();
+            option.len() - option[given..].trim_start().len()
+        };
+        assert!(
+            options.len() > 9 && options.iter().all(|o| column(o) == column(options[0])),
+            "{text}"
+        );
+    }
 }
