@@ -1,5 +1,5 @@
-//! Which choice of a category was neglected so far: what was bad once may be the best with other values beside it.
-//! Must not look at results.
+//! Which choices of a category deserve a look of their own: what was bad once may be the best with other values beside
+//! it. Knows rows and scores only, not who asks.
 
 use crate::encode::Axis;
 use crate::rng::Stream;
@@ -47,6 +47,40 @@ fn least<'a>(space: &Space, axes: &[Axis], rows: impl Iterator<Item = &'a [f64]>
     least
 }
 
+/// The unconditional category whose choices part `scores`, of zero mean, best, as coordinate and number of choices:
+/// the largest sum over choices of (sum of scores)^2 / count, less one for each choice, which is what chance alone
+/// gives at unit spread. `None` if no category has two choices.
+pub fn most_decisive<'a>(
+    space: &Space,
+    axes: &[Axis],
+    scored: impl Iterator<Item = (&'a [f64], f64)> + Clone,
+) -> Option<(usize, usize)> {
+    let mut best = None;
+    let mut most = f64::NEG_INFINITY;
+    for (d, axis) in axes.iter().enumerate() {
+        let Axis::Category(n @ 2..) = axis else { continue };
+        if space.dimensions()[d].condition.is_some() {
+            continue;
+        }
+        let mut sums = vec![(0.0, 0.0); *n];
+        for (choice, score) in scored.clone().map(|(row, score)| (row[d], score)) {
+            // As above: absent or unknown ones part nothing.
+            if choice >= 0.0
+                && let Some((sum, count)) = sums.get_mut(choice as usize)
+            {
+                *sum += score;
+                *count += 1.0;
+            }
+        }
+        let tried = sums.iter().filter(|(_, count)| *count > 0.0);
+        let parted = tried.map(|(sum, count)| sum * sum / count).sum::<f64>() - *n as f64;
+        if parted > most {
+            (best, most) = (Some((d, *n)), parted);
+        }
+    }
+    best
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +114,36 @@ mod tests {
         assert_eq!(least(&rows), [(0, 1.0)]);
         rows.push([1.0, 3.0, nan]);
         assert_eq!(least(&rows), [(0, 1.0), (1, 0.0), (1, 1.0), (1, 2.0)]);
+    }
+
+    #[test]
+    fn decisive_is_what_parts_the_scores() {
+        let category = |n| Dimension::new("c", Domain::Categorical { n });
+        let decisive = |counts: &[usize], scored: &[([f64; 2], f64)]| {
+            let space = Space::new(counts.iter().map(|n| category(*n)).collect()).unwrap();
+            let encoding = Encoding::new(&space);
+            let scored = scored.iter().map(|(row, score)| (&row[..counts.len()], *score));
+            most_decisive(&space, encoding.axes(), scored)
+        };
+        let rows = [
+            ([0.0, 0.0], -1.0),
+            ([0.0, 1.0], 1.0),
+            ([1.0, 0.0], -1.0),
+            ([1.0, 1.0], 1.0),
+        ];
+        assert_eq!(decisive(&[2, 2], &rows), Some((1, 2)));
+        // As well parted by more choices is worth less.
+        let rows = [
+            ([0.0, 0.0], -1.0),
+            ([1.0, 1.0], 1.0),
+            ([0.0, 0.0], -1.0),
+            ([1.0, 1.0], 1.0),
+        ];
+        assert_eq!(decisive(&[5, 2], &rows), Some((1, 2)));
+        assert_eq!(
+            decisive(&[1, 3], &[([0.0, f64::NAN], 0.0), ([0.0, 7.0], 1.0)]),
+            Some((1, 3))
+        );
+        assert_eq!(decisive(&[1], &rows), None);
     }
 }

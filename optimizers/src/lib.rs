@@ -19,6 +19,7 @@ pub mod lattice;
 pub mod math;
 pub mod memo;
 pub mod options;
+pub mod progress;
 pub mod random;
 pub mod registry;
 pub mod rng;

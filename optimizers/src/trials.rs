@@ -30,6 +30,14 @@ impl State {
             Some(Outcome::Value(_) | Outcome::Failed) => observation.value().map_or(State::Failed, State::Value),
         }
     }
+
+    /// The objective of a trial that ended with one.
+    pub fn value(self) -> Option<f64> {
+        match self {
+            State::Value(v) => Some(v),
+            _ => None,
+        }
+    }
 }
 
 /// The trials of a history: earlier studies' first, then by number.
@@ -81,7 +89,7 @@ impl Trials {
 
     /// How many have an objective.
     pub fn used(&self) -> usize {
-        self.states.iter().filter(|s| matches!(s, State::Value(_))).count()
+        self.states.iter().filter_map(|s| s.value()).count()
     }
 
     /// A target for every trial, smaller is better, of zero mean and unit spread over the trials with an objective:
@@ -92,11 +100,7 @@ impl Trials {
     /// their last objective, but no better than the middle; running ones the middle (a constant liar, Ginsbourger
     /// et al. 2010), so that the model expects nothing from their surroundings.
     pub fn scores(&self) -> Vec<f64> {
-        let value = |s: &State| match s {
-            State::Value(v) => Some(*v),
-            _ => None,
-        };
-        let mut sorted: Vec<f64> = self.states.iter().filter_map(value).collect();
+        let mut sorted: Vec<f64> = self.states.iter().filter_map(|s| s.value()).collect();
         sorted.sort_by(f64::total_cmp);
         let n = sorted.len();
         let score = |v: f64| {

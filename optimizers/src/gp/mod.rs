@@ -2,7 +2,7 @@
 //!
 //! `kernel` covariances, `additive` their additive part, `transform` output warp, `prior` what is believed before any
 //! result, `fit` parameters, `model` predictions, `partition` a process for each choice, `surface` predictions of
-//! either, `acquisition` worth, `interior` where to begin, `progress` when to look elsewhere, `feasibility` failures,
+//! either, `acquisition` worth, `interior` where to begin, `feasibility` failures,
 //! `region` where to look and `search` the best point there, `study` what a history means to all of these, `engine`
 //! from there to a point. Here: the optimizer and its options.
 //!
@@ -23,7 +23,6 @@ pub mod kernel;
 pub mod model;
 pub mod partition;
 mod prior;
-mod progress;
 pub mod region;
 pub mod search;
 pub mod study;
