@@ -109,13 +109,14 @@ impl Surrogate {
         })
     }
 
-    /// The choices that trial `number` keeps to: without progress, in half of the trials all but the best one of the
+    /// The choices that trial `number` keeps to: without progress, in one trial of four all but the best one of the
     /// category that decides most; else, now and then, the least tried one of all.
     fn among(&self, trials: &Trials, scores: &[f64], number: u64, rng: &mut Stream) -> Option<Among> {
         let (space, axes) = (self.search.space(), self.search.encoding().axes());
         let values: Vec<f64> = trials.states.iter().filter_map(|s| s.value()).collect();
         let running = trials.states.iter().filter(|s| **s == State::Open).count();
-        if look_elsewhere(&values, trials.width, running, number) {
+        // Trees come nearer in jumps, with trials between that gain nothing: every second of its turns, one trial in four.
+        if number % 2 == 1 && look_elsewhere(&values, trials.width, running, number) {
             let valued = (0..trials.len()).filter(|i| trials.states[*i].value().is_some());
             let decisive = most_decisive(space, axes, valued.map(|i| (trials.row(i), scores[i])));
             let best = best_trials(trials, scores, |_| true);
@@ -171,9 +172,9 @@ mod tests {
     use crate::registry::{Setup, find};
     use crate::space::{Dimension, Domain, Point, Space, Value};
 
-    /// One choice gives the same good result whatever the number, the others are worse: half of the trials learn those.
+    /// One choice gives the same good result whatever the number, the others are worse: one trial in four learns those.
     #[test]
-    fn without_progress_half_of_the_trials_make_other_choices() {
+    fn without_progress_some_trials_make_other_choices() {
         let x = Domain::Real {
             low: 0.0,
             high: 1.0,
@@ -200,14 +201,14 @@ mod tests {
                     Observation::new(number as u64, point, Some(Outcome::Value(vec![value])))
                 })
                 .collect();
-            let mut others = 0;
-            for number in 60..100 {
-                let point = optimizer.ask(&history, number).unwrap().point;
-                others += usize::from(point.0[0] != Some(Value::Choice(1)));
-            }
-            // Twenty of the forty, less space-filling ones that happen to take the best choice; six of them keep to
-            // the least tried choice anyway.
-            assert!((17..=36).contains(&others), "{name}: {others}");
+            let mut others = |numbers: &mut dyn Iterator<Item = u64>| {
+                let choices = numbers.map(|number| optimizer.ask(&history, number).unwrap().point.0[0]);
+                choices.filter(|choice| *choice != Some(Value::Choice(1))).count()
+            };
+            // Of ten; one or two fill space or keep to the least tried choice, whichever that is.
+            let elsewhere = others(&mut (61..101).step_by(4));
+            let between = others(&mut (62..102).step_by(4));
+            assert!(elsewhere >= 8 && between <= 6, "{name}: {elsewhere} and {between}");
         }
     }
 }
