@@ -5,17 +5,61 @@ use crate::encode::Axis;
 use crate::rng::Stream;
 use crate::space::Space;
 
-/// The choice of all unconditional categories that `rows` have least for its share, as coordinate and choice; one of
-/// them by chance if they are equal. `None` without categories. The share of one of n choices is 1 / n of the rows:
+/// Some choices of one category, to which a search keeps.
+#[derive(Debug, Clone)]
+pub struct Among {
+    /// Coordinate of the category.
+    axis: usize,
+    /// At least one.
+    choices: Vec<f64>,
+}
+
+impl Among {
+    /// One choice alone.
+    pub fn one(axis: usize, choice: f64) -> Among {
+        let choices = vec![choice];
+        Among { axis, choices }
+    }
+
+    /// All but `choice` of `n`, at least two.
+    pub fn others(axis: usize, choice: f64, n: usize) -> Among {
+        let choices = (0..n).map(|c| c as f64).filter(|c| *c != choice).collect();
+        Among { axis, choices }
+    }
+
+    /// Whether the category `axis` may take `choice`; every other category may take any.
+    pub fn allows(&self, axis: usize, choice: f64) -> bool {
+        axis != self.axis || self.choices.contains(&choice)
+    }
+
+    /// Whether `row` makes one of the choices.
+    pub fn contains(&self, row: &[f64]) -> bool {
+        self.allows(self.axis, row[self.axis])
+    }
+
+    /// Gives `row` one of the choices if it makes another, by a uniform number for each coordinate.
+    pub fn force(&self, row: &mut [f64], uniform: &[f64]) {
+        if !self.contains(row) {
+            let at = (uniform[self.axis] * self.choices.len() as f64) as usize;
+            row[self.axis] = self.choices[at.min(self.choices.len() - 1)];
+        }
+    }
+}
+
+/// The choice of all unconditional categories that `rows` have least for its share; one of them by chance if they are
+/// equal. `None` without categories. The share of one of n choices is 1 / n of the rows:
 /// without it, one of two would never be the least tried one beside one of ten.
 pub fn least_tried<'a>(
     space: &Space,
     axes: &[Axis],
     rows: impl Iterator<Item = &'a [f64]> + Clone,
     rng: &mut Stream,
-) -> Option<(usize, f64)> {
+) -> Option<Among> {
     let least = least(space, axes, rows);
-    (!least.is_empty()).then(|| least[rng.below(least.len() as u64) as usize])
+    (!least.is_empty()).then(|| {
+        let (axis, choice) = least[rng.below(least.len() as u64) as usize];
+        Among::one(axis, choice)
+    })
 }
 
 fn least<'a>(space: &Space, axes: &[Axis], rows: impl Iterator<Item = &'a [f64]> + Clone) -> Vec<(usize, f64)> {
@@ -64,7 +108,7 @@ pub fn most_decisive<'a>(
         }
         let mut sums = vec![(0.0, 0.0); *n];
         for (choice, score) in scored.clone().map(|(row, score)| (row[d], score)) {
-            // As above: absent or unknown ones part nothing.
+            // Absent ones are NaN or below 0, those of earlier studies may be unknown: they part nothing.
             if choice >= 0.0
                 && let Some((sum, count)) = sums.get_mut(choice as usize)
             {
@@ -119,31 +163,26 @@ mod tests {
     #[test]
     fn decisive_is_what_parts_the_scores() {
         let category = |n| Dimension::new("c", Domain::Categorical { n });
-        let decisive = |counts: &[usize], scored: &[([f64; 2], f64)]| {
-            let space = Space::new(counts.iter().map(|n| category(*n)).collect()).unwrap();
+        // Four trials; the second and the last are bad.
+        let decisive = |counts: [usize; 2], choices: [[f64; 2]; 4]| {
+            let space = Space::new(counts.map(category).to_vec()).unwrap();
             let encoding = Encoding::new(&space);
-            let scored = scored.iter().map(|(row, score)| (&row[..counts.len()], *score));
-            most_decisive(&space, encoding.axes(), scored)
+            let rows = choices.iter().map(<[f64; 2]>::as_slice);
+            most_decisive(&space, encoding.axes(), rows.zip([-1.0, 1.0, -1.0, 1.0]))
         };
-        let rows = [
-            ([0.0, 0.0], -1.0),
-            ([0.0, 1.0], 1.0),
-            ([1.0, 0.0], -1.0),
-            ([1.0, 1.0], 1.0),
-        ];
-        assert_eq!(decisive(&[2, 2], &rows), Some((1, 2)));
-        // As well parted by more choices is worth less.
-        let rows = [
-            ([0.0, 0.0], -1.0),
-            ([1.0, 1.0], 1.0),
-            ([0.0, 0.0], -1.0),
-            ([1.0, 1.0], 1.0),
-        ];
-        assert_eq!(decisive(&[5, 2], &rows), Some((1, 2)));
         assert_eq!(
-            decisive(&[1, 3], &[([0.0, f64::NAN], 0.0), ([0.0, 7.0], 1.0)]),
+            decisive([2, 2], [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]),
+            Some((1, 2))
+        );
+        // As well parted by more choices is worth less.
+        assert_eq!(
+            decisive([5, 2], [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]),
+            Some((1, 2))
+        );
+        assert_eq!(
+            decisive([1, 3], [[0.0, f64::NAN], [0.0, 7.0], [0.0, -1.0], [0.0, 7.0]]),
             Some((1, 3))
         );
-        assert_eq!(decisive(&[1], &rows), None);
+        assert_eq!(decisive([1, 1], [[0.0; 2]; 4]), None);
     }
 }

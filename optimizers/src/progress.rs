@@ -1,6 +1,8 @@
-//! Whether a search gets anywhere: without progress it looks elsewhere in half of its trials, so that what has found the
+//! Whether a search gets anywhere: without progress it looks elsewhere in some of its trials, so that what has found the
 //! bottom of one basin looks for others instead of refining digits that no one reads. Follows from the results in the
 //! order of their trials alone. Measured in the objective's own unit: after a warp the last digits look like much.
+
+use std::ops::Range;
 
 /// What counts as progress, as a share of what the best result has gained on the first ones.
 const PROGRESS: f64 = 0.01;
@@ -10,10 +12,10 @@ const FIRST: usize = 16;
 const PATIENCE: usize = 6;
 
 /// Whether trial `number` is to look elsewhere: `values`, in the order of their trials, show no progress, and it is one
-/// of two in four. Two in a row, so that an optimizer that is asked in turns with another does either, too. As many
-/// trials more are normal as are running: with eight at a time the last eight results did not know of each other.
-pub fn look_elsewhere(values: &[f64], dimensions: usize, running: usize, number: u64) -> bool {
-    number % 4 < 2 && stalled(values, PATIENCE + dimensions / 2 + running)
+/// of the `turns` of four, counted from 0. As many trials more are normal as are running: with eight at a time the last
+/// eight results did not know of each other.
+pub fn look_elsewhere(values: &[f64], dimensions: usize, running: usize, number: u64, turns: Range<u64>) -> bool {
+    turns.contains(&(number % 4)) && stalled(values, PATIENCE + dimensions / 2 + running)
 }
 
 fn stalled(values: &[f64], patience: usize) -> bool {
@@ -52,9 +54,11 @@ mod tests {
         assert!(!stalled(&values, 8));
         values.push(1.2);
         assert!(stalled(&values, 8) && !stalled(&values, 9));
-        let turns: Vec<bool> = (0..6).map(|number| look_elsewhere(&values, 4, 0, number)).collect();
+        let turns: Vec<bool> = (0..6)
+            .map(|number| look_elsewhere(&values, 4, 0, number, 0..2))
+            .collect();
         assert_eq!(turns, [true, true, false, false, true, true]);
-        assert!(!look_elsewhere(&values, 4, 7, 0));
+        assert!(!look_elsewhere(&values, 4, 7, 0, 0..2));
         values.push(0.9);
         assert!(!stalled(&values, 8));
     }

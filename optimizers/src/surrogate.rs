@@ -2,7 +2,9 @@
 //! and then a space-filling point instead. Shared by forest and gbrt, which differ in the model only. Targets are scores
 //! (see [`Trials::scores`]).
 
-use crate::choices::{least_tried, most_decisive};
+use std::ops::Range;
+
+use crate::choices::{Among, least_tried, most_decisive};
 use crate::encode::Axis;
 use crate::history::Observation;
 use crate::lattice::Seen;
@@ -30,6 +32,9 @@ const INTERLEAVE: u64 = 10;
 /// In every so manieth trial the choice that was tried least often is kept to: what a tree once found bad it does not
 /// look at again.
 const KEPT: u64 = 5;
+/// Of four trials without progress, which look elsewhere. One only: trees come nearer in jumps, with trials between that
+/// gain nothing.
+const ELSEWHERE: Range<u64> = 1..2;
 /// How many of the best trials have their neighbourhood searched.
 const LOCAL: usize = 6;
 
@@ -73,18 +78,23 @@ impl Surrogate {
             let scores = trials.scores();
             let mut fit_rng = stream(self.seed, number, Purpose::Fit);
             let predict = fit(&trials, self.search.encoding().axes(), &scores, &mut fit_rng);
+            let best = best_trials(&trials, &scores, |_| true);
             let search = |among: Option<&Among>, rng: &mut Stream| {
-                let allowed = |row: &[f64]| among.is_none_or(|a| a.allows(row));
-                let all = best_trials(&trials, &scores, |_| true);
-                let best = best_trials(&trials, &scores, allowed);
-                let mut starts: Vec<Vec<f64>> = best.iter().map(|i| trials.row(*i).to_vec()).collect();
+                let allowed = |row: &[f64]| among.is_none_or(|a| a.contains(row));
+                let rivals = best_trials(&trials, &scores, allowed);
+                let mut starts: Vec<Vec<f64>> = rivals.iter().map(|i| trials.row(*i).to_vec()).collect();
                 if let Some(among) = among {
                     // The best of all, moved there, are worth a look as much as the best that are there.
-                    starts.extend(all.iter().map(|i| among.moved(trials.row(*i), rng)));
+                    starts.extend(best.iter().map(|i| {
+                        let mut row = trials.row(*i).to_vec();
+                        let uniform: Vec<f64> = row.iter().map(|_| rng.unit()).collect();
+                        among.force(&mut row, &uniform);
+                        row
+                    }));
                 }
                 // Any improvement on the best of these choices: against the best of all, nothing would be expected of
                 // them, and where nothing is expected chance is all that tells points apart.
-                let target = best.first().or(all.first()).map_or(0.0, |i| scores[*i]);
+                let target = rivals.first().or(best.first()).map_or(0.0, |i| scores[*i]);
                 let score = |row: &[f64]| {
                     if !allowed(row) {
                         return f64::NEG_INFINITY;
@@ -96,7 +106,7 @@ impl Surrogate {
                 let found = self.search.maximise(score, &starts, &seen, rng);
                 found.filter(|point| allowed(&self.search.encoding().row(point)))
             };
-            let among = self.among(&trials, &scores, number, &mut rng);
+            let among = self.among(&trials, &scores, best.first(), number, &mut rng);
             // Where all points of these choices were tried, all choices are left.
             let found = among.and_then(|among| search(Some(&among), &mut rng));
             let found = found.or_else(|| search(None, &mut rng));
@@ -111,48 +121,29 @@ impl Surrogate {
 
     /// The choices that trial `number` keeps to: without progress, in one trial of four all but the best one of the
     /// category that decides most; else, now and then, the least tried one of all.
-    fn among(&self, trials: &Trials, scores: &[f64], number: u64, rng: &mut Stream) -> Option<Among> {
+    fn among(
+        &self,
+        trials: &Trials,
+        scores: &[f64],
+        best: Option<&usize>,
+        number: u64,
+        rng: &mut Stream,
+    ) -> Option<Among> {
         let (space, axes) = (self.search.space(), self.search.encoding().axes());
         let values: Vec<f64> = trials.states.iter().filter_map(|s| s.value()).collect();
         let running = trials.states.iter().filter(|s| **s == State::Open).count();
-        // Trees come nearer in jumps, with trials between that gain nothing: every second of its turns, one trial in four.
-        if number % 2 == 1 && look_elsewhere(&values, trials.width, running, number) {
+        if look_elsewhere(&values, trials.width, running, number, ELSEWHERE) {
             let valued = (0..trials.len()).filter(|i| trials.states[*i].value().is_some());
             let decisive = most_decisive(space, axes, valued.map(|i| (trials.row(i), scores[i])));
-            let best = best_trials(trials, scores, |_| true);
-            if let (Some((axis, n)), Some(best)) = (decisive, best.first()) {
-                let taken = trials.row(*best)[axis];
-                let choices = (0..n).map(|c| c as f64).filter(|c| *c != taken).collect();
-                return Some(Among { axis, choices });
+            if let (Some((axis, n)), Some(best)) = (decisive, best) {
+                return Some(Among::others(axis, trials.row(*best)[axis], n));
             }
         }
         if number % KEPT != KEPT - 1 {
             return None;
         }
         let rows = (0..trials.len()).map(|i| trials.row(i));
-        least_tried(space, axes, rows, rng).map(|(axis, choice)| Among {
-            axis,
-            choices: vec![choice],
-        })
-    }
-}
-
-/// Some choices of one category, to which a search keeps.
-struct Among {
-    axis: usize,
-    choices: Vec<f64>,
-}
-
-impl Among {
-    fn allows(&self, row: &[f64]) -> bool {
-        self.choices.contains(&row[self.axis])
-    }
-
-    /// `row` with one of the choices.
-    fn moved(&self, row: &[f64], rng: &mut Stream) -> Vec<f64> {
-        let mut row = row.to_vec();
-        row[self.axis] = self.choices[rng.below(self.choices.len() as u64) as usize];
-        row
+        least_tried(space, axes, rows, rng)
     }
 }
 

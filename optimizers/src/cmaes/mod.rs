@@ -193,10 +193,7 @@ impl Cmaes {
     /// The first run: around the best of the trials before it.
     fn begin(&self, trials: &Trials, before: usize) -> Run {
         let best = (0..before)
-            .filter_map(|i| match trials.states[i] {
-                State::Value(v) => Some((v, i)),
-                _ => None,
-            })
+            .filter_map(|i| Some((trials.states[i].value()?, i)))
             .min_by(|a, b| a.0.total_cmp(&b.0));
         let at = |axis: &usize| match best {
             Some((_, i)) if !trials.row(i)[*axis].is_nan() => self.encoding.snap(*axis, trials.row(i)[*axis]),

@@ -1,6 +1,8 @@
 //! From a history to the best next points: fit, condition, score, search. Shared by every optimizer that is built on
 //! the process; each says by a [`Plan`] what it wants. Keeps fits between calls, as a cache of pure results only.
 
+use std::ops::Range;
+
 use super::acquisition::Rule;
 use super::feasibility::Feasibility;
 use super::fit::{Fitted, Noise, fit};
@@ -13,6 +15,7 @@ use super::search::{Effort, Expert, Ground, Scored, Target, search};
 use super::study::Results;
 use super::surface::Surface;
 use super::transform::Outputs;
+use crate::choices::Among;
 use crate::encode::Axis;
 use crate::history::Observation;
 use crate::lattice::Seen;
@@ -82,6 +85,10 @@ const NEGLIGIBLE: f64 = 0.02;
 /// decisive one, and any improvement on its own best result will do: it has to be learned before it can be compared.
 const LARGE: f64 = 0.3;
 
+/// Of four trials without progress, which look elsewhere: two in a row, so that both optimizers do where another is asked
+/// in turns with this one.
+const ELSEWHERE: Range<u64> = 0..2;
+
 /// An explanation whose weight is below exp(-5) of the best one's is not heard.
 const UNHEARD: f64 = 5.0;
 
@@ -115,7 +122,7 @@ impl Engine {
         let fits = self.fit(&results, results.counted());
         let local = results.for_model();
         let (width, running) = (self.ground.parts.len(), results.pending.len());
-        let elsewhere = plan.restless && look_elsewhere(&results.values, width, running, number);
+        let elsewhere = plan.restless && look_elsewhere(&results.values, width, running, number, ELSEWHERE);
         let mut region = plan.region.clone();
         // The improvement looked for, and the results whose best it begins below.
         let (mut aim, mut rivals) = (NEGLIGIBLE, Region::all(width));
@@ -127,7 +134,7 @@ impl Engine {
             };
             match decisive {
                 Some((d, choice, n)) => {
-                    region.leave_choice(d, choice, n);
+                    region.among = Some(Among::others(d, choice, n));
                     rivals = region.clone();
                 }
                 None => aim = LARGE,

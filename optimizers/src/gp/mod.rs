@@ -2,9 +2,8 @@
 //!
 //! `kernel` covariances, `additive` their additive part, `transform` output warp, `prior` what is believed before any
 //! result, `fit` parameters, `model` predictions, `partition` a process for each choice, `surface` predictions of
-//! either, `acquisition` worth, `interior` where to begin, `feasibility` failures,
-//! `region` where to look and `search` the best point there, `study` what a history means to all of these, `engine`
-//! from there to a point. Here: the optimizer and its options.
+//! either, `acquisition` worth, `interior` where to begin, `feasibility` failures, `region` where to look and `search`
+//! the best point there, `study` what a history means to all of these, `engine` from there to a point. Here: the optimizer and its options.
 //!
 //! `gp_hedge` is the default. Hedging between acquisition functions (Hoffman, Brochu and de Freitas 2011) guards
 //! against a wrong one; with log EI it is the model that is wrong, so here the hedge is against that: expected
@@ -113,8 +112,7 @@ impl Gp {
             let rows: Vec<Vec<f64>> = history.iter().map(|o| ground.row(&o.point)).collect();
             let mut rng = stream(self.setup.seed, number, Purpose::Choose);
             let rows = rows.iter().map(Vec::as_slice);
-            let least = least_tried(&ground.space, ground.encoding.axes(), rows, &mut rng);
-            region.among = least.map(|(d, choice)| (d, vec![choice]));
+            region.among = least_tried(&ground.space, ground.encoding.axes(), rows, &mut rng);
         }
         let used = history.iter().filter(|o| o.value().is_some()).count();
         Plan {

@@ -1,6 +1,7 @@
 //! Where a search may look: a box of the numbers, and some choices of one category. Must not know what is looked for.
 
 use super::interior::has_edges;
+use crate::choices::Among;
 use crate::encode::Axis;
 
 /// How far from the edges a region without them begins, as a share of the range.
@@ -13,8 +14,8 @@ pub struct Region {
     pub low: Vec<f64>,
     /// Upper corner.
     pub high: Vec<f64>,
-    /// The choices that a category is kept to: its dimension, and at least one choice.
-    pub among: Option<(usize, Vec<f64>)>,
+    /// The choices that a category is kept to.
+    pub among: Option<Among>,
 }
 
 impl Region {
@@ -39,30 +40,21 @@ impl Region {
         }
     }
 
-    /// Leaves out `choice` of the category `d`, of which there are `n`, at least two.
-    pub fn leave_choice(&mut self, d: usize, choice: f64, n: usize) {
-        let others = (0..n).map(|c| c as f64).filter(|c| *c != choice);
-        self.among = Some((d, others.collect()));
-    }
-
     /// Whether the category `d` may take `choice`.
     pub(super) fn allows(&self, d: usize, choice: f64) -> bool {
-        self.among
-            .as_ref()
-            .is_none_or(|(kept, choices)| *kept != d || choices.contains(&choice))
+        self.among.as_ref().is_none_or(|among| among.allows(d, choice))
     }
 
     /// Gives a row whose choice is not allowed one that is, by a uniform number for each coordinate.
     pub(super) fn force(&self, row: &mut [f64], uniform: &[f64]) {
-        if let Some((d, choices)) = self.among.as_ref().filter(|(d, _)| !self.allows(*d, row[*d])) {
-            let at = (uniform[*d] * choices.len() as f64) as usize;
-            row[*d] = choices[at.min(choices.len() - 1)];
+        if let Some(among) = &self.among {
+            among.force(row, uniform);
         }
     }
 
     /// Whether a row makes an allowed choice.
     pub(super) fn contains(&self, row: &[f64]) -> bool {
-        self.among.as_ref().is_none_or(|(d, _)| self.allows(*d, row[*d]))
+        self.among.as_ref().is_none_or(|among| among.contains(row))
     }
 }
 
@@ -74,7 +66,7 @@ mod tests {
     fn a_choice_left_out_is_replaced_by_one_of_the_others() {
         let mut region = Region::all(2);
         assert!(region.contains(&[0.3, 1.0]));
-        region.leave_choice(1, 1.0, 3);
+        region.among = Some(Among::others(1, 1.0, 3));
         assert!(!region.contains(&[0.3, 1.0]) && region.contains(&[0.3, 2.0]));
         let forced = |choice: f64, uniform: f64| {
             let mut row = [0.3, choice];

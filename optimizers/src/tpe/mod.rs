@@ -18,7 +18,7 @@ use crate::registry::{AskError, Entry, Optimizer, Origin, Proposal, Setup};
 use crate::rng::{Purpose, Stream, stream};
 use crate::space::{Condition, Point, Space, Value};
 use crate::starts::{self, Starts};
-use crate::trials::{State, Trials};
+use crate::trials::Trials;
 
 /// Registry line.
 pub const ENTRY: Entry = Entry {
@@ -157,10 +157,7 @@ impl Tpe {
         let within: Vec<usize> = (0..trials.len()).filter(present).collect();
         let mut valued: Vec<(f64, usize)> = within
             .iter()
-            .filter_map(|i| match trials.states[*i] {
-                State::Value(v) => Some((v, *i)),
-                _ => None,
-            })
+            .filter_map(|i| Some((trials.states[*i].value()?, *i)))
             .collect();
         let count = good(valued.len());
         if count < valued.len() {
