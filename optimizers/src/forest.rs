@@ -4,6 +4,8 @@
 //! spread by the law of total variance: mean of the leaf variances plus variance of the leaf means (Hutter, Xu, Hoos
 //! and Leyton-Brown 2014, section 4.3.2, equations 1 and 2). The rest is in [`crate::surrogate`].
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::encode::Axis;
@@ -22,9 +24,12 @@ pub const ENTRY: Entry = Entry {
            little of the objective and stay cheap. On smooth objectives of few numbers gp needs fewer trials.",
     options: surrogate::OPTIONS,
     sequential: true,
-    make: |setup, options| Box::new(ForestSearch(Surrogate::new(&setup, options))),
+    make: |setup, options| Box::new(ForestSearch(Surrogate::new(&setup, options, ELSEWHERE))),
 };
 
+/// Of four trials without progress, which try other choices. One only: trees come nearer in jumps, with trials between
+/// that gain nothing.
+const ELSEWHERE: Range<u64> = 1..2;
 /// Trees in a forest.
 const TREES: usize = 48;
 /// Most rows that a tree sees; beyond, each sees a random part. Keeps the cost of a proposal bounded.
@@ -106,7 +111,10 @@ impl Forest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Outcome;
+    use crate::registry::{Setup, find};
     use crate::rng::{Purpose, stream};
+    use crate::space::{Dimension, Domain, Point, Space, Value};
 
     /// Two coordinates that tell nothing apart and one that does: by hand, a leaf with targets 1 and 3 has mean 2 and
     /// variance 1; trees that agree add no variance between them.
@@ -133,5 +141,43 @@ mod tests {
         let (_, near) = forest.predict(&[0.15]);
         assert!(far > 3.0 * near, "{far} and {near}");
         assert!((1.0..4.2).contains(&middle), "{middle}");
+    }
+
+    /// One choice gives the same good result whatever the number, the others are worse: one trial in four learns those.
+    #[test]
+    fn without_progress_some_trials_make_other_choices() {
+        let x = Domain::Real {
+            low: 0.0,
+            high: 1.0,
+            log: false,
+            step: None,
+        };
+        let space = Space::new(vec![
+            Dimension::new("c", Domain::Categorical { n: 3 }),
+            Dimension::new("x", x),
+        ]);
+        let setup = Setup {
+            space: space.unwrap(),
+            seed: 3,
+            budget: None,
+            slots: 1,
+        };
+        let mut optimizer = find("forest").unwrap().build(setup, []).unwrap();
+        let history: Vec<Observation> = (0..60)
+            .map(|number| {
+                let (c, x) = (number % 3, (number as f64 * 0.37).fract());
+                let value = if c == 1 { 0.0 } else { 1.0 + x };
+                let point = Point(vec![Some(Value::Choice(c)), Some(Value::Real(x))]);
+                Observation::new(number as u64, point, Some(Outcome::Value(vec![value])))
+            })
+            .collect();
+        let mut others = |numbers: &mut dyn Iterator<Item = u64>| {
+            let choices = numbers.map(|number| optimizer.ask(&history, number).unwrap().point.0[0]);
+            choices.filter(|choice| *choice != Some(Value::Choice(1))).count()
+        };
+        // Of ten; one or two fill space or keep to the least tried choice, whichever that is.
+        let elsewhere = others(&mut (61..101).step_by(4));
+        let between = others(&mut (62..102).step_by(4));
+        assert!(elsewhere >= 8 && between <= 6, "{elsewhere} and {between}");
     }
 }

@@ -32,9 +32,6 @@ const INTERLEAVE: u64 = 10;
 /// In every so manieth trial the choice that was tried least often is kept to: what a tree once found bad it does not
 /// look at again.
 const KEPT: u64 = 5;
-/// Of four trials without progress, which look elsewhere. One only: trees come nearer in jumps, with trials between that
-/// gain nothing.
-const ELSEWHERE: Range<u64> = 1..2;
 /// How many of the best trials have their neighbourhood searched.
 const LOCAL: usize = 6;
 
@@ -44,16 +41,18 @@ pub struct Surrogate {
     starts: Starts,
     search: Search,
     wanted: Wanted,
+    elsewhere: Range<u64>,
 }
 
 impl Surrogate {
-    /// From the options in [`OPTIONS`].
-    pub fn new(setup: &Setup, options: &Options) -> Surrogate {
+    /// From the options in [`OPTIONS`]; `elsewhere` says which of four trials without progress try other choices.
+    pub fn new(setup: &Setup, options: &Options, elsewhere: Range<u64>) -> Surrogate {
         Surrogate {
             seed: setup.seed,
             starts: Starts::new(setup, options.int("random-starts")),
             search: Search::new(&setup.space),
             wanted: Wanted::new(options),
+            elsewhere,
         }
     }
 
@@ -119,7 +118,7 @@ impl Surrogate {
         })
     }
 
-    /// The choices that trial `number` keeps to: without progress, in one trial of four all but the best one of the
+    /// The choices that trial `number` keeps to: without progress, in the turns for it, all but the best one of the
     /// category that decides most; else, now and then, the least tried one of all.
     fn among(
         &self,
@@ -132,7 +131,7 @@ impl Surrogate {
         let (space, axes) = (self.search.space(), self.search.encoding().axes());
         let values: Vec<f64> = trials.states.iter().filter_map(|s| s.value()).collect();
         let running = trials.states.iter().filter(|s| **s == State::Open).count();
-        if look_elsewhere(&values, trials.width, running, number, ELSEWHERE) {
+        if look_elsewhere(&values, trials.width, running, number, self.elsewhere.clone()) {
             let valued = (0..trials.len()).filter(|i| trials.states[*i].value().is_some());
             let decisive = most_decisive(space, axes, valued.map(|i| (trials.row(i), scores[i])));
             if let (Some((axis, n)), Some(best)) = (decisive, best) {
@@ -155,51 +154,4 @@ fn best_trials(trials: &Trials, scores: &[f64], allowed: impl Fn(&[f64]) -> bool
     order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
     order.truncate(LOCAL);
     order
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::history::{Observation, Outcome};
-    use crate::registry::{Setup, find};
-    use crate::space::{Dimension, Domain, Point, Space, Value};
-
-    /// One choice gives the same good result whatever the number, the others are worse: one trial in four learns those.
-    #[test]
-    fn without_progress_some_trials_make_other_choices() {
-        let x = Domain::Real {
-            low: 0.0,
-            high: 1.0,
-            log: false,
-            step: None,
-        };
-        let space = Space::new(vec![
-            Dimension::new("c", Domain::Categorical { n: 3 }),
-            Dimension::new("x", x),
-        ]);
-        let setup = Setup {
-            space: space.unwrap(),
-            seed: 3,
-            budget: None,
-            slots: 1,
-        };
-        for name in ["forest", "gbrt"] {
-            let mut optimizer = find(name).unwrap().build(setup.clone(), []).unwrap();
-            let history: Vec<Observation> = (0..60)
-                .map(|number| {
-                    let (c, x) = (number % 3, (number as f64 * 0.37).fract());
-                    let value = if c == 1 { 0.0 } else { 1.0 + x };
-                    let point = Point(vec![Some(Value::Choice(c)), Some(Value::Real(x))]);
-                    Observation::new(number as u64, point, Some(Outcome::Value(vec![value])))
-                })
-                .collect();
-            let mut others = |numbers: &mut dyn Iterator<Item = u64>| {
-                let choices = numbers.map(|number| optimizer.ask(&history, number).unwrap().point.0[0]);
-                choices.filter(|choice| *choice != Some(Value::Choice(1))).count()
-            };
-            // Of ten; one or two fill space or keep to the least tried choice, whichever that is.
-            let elsewhere = others(&mut (61..101).step_by(4));
-            let between = others(&mut (62..102).step_by(4));
-            assert!(elsewhere >= 8 && between <= 6, "{name}: {elsewhere} and {between}");
-        }
-    }
 }
