@@ -51,8 +51,8 @@ pub struct Engine {
     pub ground: Ground,
     seed: u64,
     noise: Noise,
-    /// The last fits and what they were fitted to.
-    fits: Vec<(Results, Vec<Explanation>)>,
+    /// The last fits and what they were fitted to, by what was known of the noise and the warp.
+    fits: Vec<((Results, Noise), Vec<Explanation>)>,
     gates: Vec<Gate>,
 }
 
@@ -81,8 +81,7 @@ fn gates(space: &Space) -> Vec<Gate> {
 /// An improvement smaller than this, in standard deviations of the warped objective, is not looked for: a flag that
 /// plays no part would be varied for ever at the best point, where the model is sure of what comes out.
 const NEGLIGIBLE: f64 = 0.02;
-/// The improvement looked for elsewhere, in the same unit. Where there are categories, elsewhere is another choice of the
-/// decisive one, and any improvement on its own best result will do: it has to be learned before it can be compared.
+/// The improvement looked for elsewhere within the choice that a trial keeps to, in the same unit.
 const LARGE: f64 = 0.3;
 
 /// Of four trials without progress, which look elsewhere: two in a row, so that both optimizers do where another is asked
@@ -119,12 +118,12 @@ impl Engine {
         plan: &Plan,
     ) -> Result<Vec<Scored>, NotPositive> {
         let results = Results::new(&self.ground, history);
-        let fits = self.fit(&results, results.counted());
+        let mut fits = self.fit(&results, results.counted(), self.noise);
         let local = results.for_model();
         let (width, running) = (self.ground.parts.len(), results.pending.len());
         let elsewhere = plan.restless && look_elsewhere(&results.values, width, running, number, ELSEWHERE);
         let mut region = plan.region.clone();
-        // The improvement looked for, and the results whose best it begins below.
+        // The improvement looked for, and the results on whose best.
         let (mut aim, mut rivals) = (NEGLIGIBLE, Region::all(width));
         if elsewhere {
             region.leave_edges(self.ground.encoding.axes());
@@ -133,10 +132,13 @@ impl Engine {
                 Some(_) => None,
             };
             match decisive {
+                // Another choice has to be learned before it can be compared.
                 Some((d, choice, n)) => {
                     region.among = Some(Among::others(d, choice, n));
                     rivals = region.clone();
                 }
+                // The warp magnifies what surrounds the best; without it the whole is seen.
+                None if self.gates.is_empty() => fits = self.fit(&results, results.counted(), self.noise.straight()),
                 None => aim = LARGE,
             }
         }
@@ -239,13 +241,13 @@ impl Engine {
     /// The parameters in use for this history: of its best explanation.
     pub fn best_fit(&mut self, history: &[Observation]) -> Fitted {
         let results = Results::new(&self.ground, history);
-        self.fit(&results, results.counted()).swap_remove(0).fitted
+        self.fit(&results, results.counted(), self.noise).swap_remove(0).fitted
     }
 
     /// Parameters learned from the first `counted` results. One of the starts of the fit is what was learned from half
     /// as many, which follows from the history like everything else: what is kept here only saves time.
-    fn fit(&mut self, results: &Results, counted: usize) -> Vec<Explanation> {
-        let training = results.for_fit(counted);
+    fn fit(&mut self, results: &Results, counted: usize, noise: Noise) -> Vec<Explanation> {
+        let training = (results.for_fit(counted), noise);
         if let Some((_, explanations)) = self.fits.iter().find(|(known, _)| *known == training) {
             return explanations.clone();
         }
@@ -253,10 +255,10 @@ impl Engine {
         while half * 2 < counted {
             half *= 2;
         }
-        let from = (half < counted).then(|| self.fit(results, half).swap_remove(0).fitted);
-        let (parts, rows) = (&self.ground.parts, training.rows());
-        let outputs = Outputs::new(&training.values);
-        let fitted = fit(&Columns::new(parts, &rows), &outputs, self.noise, from.as_ref());
+        let from = (half < counted).then(|| self.fit(results, half, noise).swap_remove(0).fitted);
+        let (parts, rows) = (&self.ground.parts, training.0.rows());
+        let outputs = Outputs::new(&training.0.values);
+        let fitted = fit(&Columns::new(parts, &rows), &outputs, noise, from.as_ref());
         let explain = |fitted: &Fitted, shape, log_weight| Explanation {
             fitted: fitted.clone(),
             shape,
@@ -265,9 +267,9 @@ impl Engine {
         // Tempered: a mode's height is not its mass.
         let whole = |f: &Fitted| explain(f, Shape::Whole(f.hyper.clone()), 0.5 * (fitted[0].loss - f.loss));
         let mut explanations: Vec<Explanation> = fitted.iter().map(whole).collect();
-        let split = partitions(parts, &rows, &outputs, self.noise, &fitted[0], &self.gates);
+        let split = partitions(parts, &rows, &outputs, noise, &fitted[0], &self.gates);
         explanations.extend(split.into_iter().map(|(shape, w)| explain(&fitted[0], shape, w)));
-        if self.fits.len() > 16 {
+        if self.fits.len() > 32 {
             self.fits.remove(0);
         }
         self.fits.push((training, explanations.clone()));

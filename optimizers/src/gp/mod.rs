@@ -10,7 +10,7 @@
 //! improvement, but space-filling while results are few, inside of the space rather than at its edges, and every fifth
 //! trial keeps to the least tried choice, so that none is given up on the strength of one bad result, and without
 //! progress half of the trials look elsewhere: among the other choices of the category that decides most, or, without
-//! categories, for a large improvement (Jones 2001 varies the target of improvement likewise).
+//! categories, by a fit of the values as they are, to which what surrounds the best is one basin of several.
 
 pub mod acquisition;
 mod additive;
@@ -244,6 +244,35 @@ mod tests {
         let inside = |p: &[f64; 2]| p.iter().all(|v| (0.05..=0.95).contains(v));
         assert!(points[3..9].iter().all(inside), "{points:?}");
         assert!(points.iter().any(|p| p[0] + p[1] < 0.01), "{points:?}");
+    }
+
+    /// The bottom of a basin is known to the last digit, all else to the first.
+    #[test]
+    fn looks_elsewhere_by_the_whole_and_not_by_digits() {
+        let mut history = Vec::new();
+        let mut add = |x: f64, y: f64| {
+            let number = history.len();
+            let value = ((x - 0.3).powi(2) + (y - 0.3).powi(2)).sqrt().powi(3).min(0.4);
+            let point = Point([x, y].map(|v| Some(Value::Real(v))).to_vec());
+            history.push(Observation::new(
+                number as u64,
+                point,
+                Some(Outcome::Value(vec![value])),
+            ));
+        };
+        for i in 0..20 {
+            add(i as f64 * 0.755 % 1.0, i as f64 * 0.57 % 1.0);
+        }
+        for i in 0..20 {
+            let (r, a) = (0.1 * 0.7_f64.powi(i), 2.4 * f64::from(i));
+            add(0.3 + r * a.cos(), 0.3 + r * a.sin());
+        }
+        for number in [40, 41, 44, 45] {
+            let at = coordinates(&square().ask(&history, number).unwrap().point);
+            let distance = (at[0] - 0.3).hypot(at[1] - 0.3);
+            // Where digits count, it is 0.11: just outside of where they are known.
+            assert!(distance > 0.15, "{number}: {at:?}");
+        }
     }
 
     #[test]
