@@ -14,7 +14,7 @@ use super::region::Region;
 use super::search::{Effort, Expert, Ground, Scored, Target, search};
 use super::study::Results;
 use super::surface::Surface;
-use super::transform::Outputs;
+use super::transform::{LOG_WARP, Outputs};
 use crate::choices::Among;
 use crate::encode::Axis;
 use crate::history::Observation;
@@ -51,8 +51,8 @@ pub struct Engine {
     pub ground: Ground,
     seed: u64,
     noise: Noise,
-    /// The last fits and what they were fitted to, by what was known of the noise and the warp.
-    fits: Vec<((Results, Noise), Vec<Explanation>)>,
+    /// The last fits and what they were fitted to.
+    fits: Vec<(Results, Vec<Explanation>)>,
     gates: Vec<Gate>,
 }
 
@@ -118,11 +118,13 @@ impl Engine {
         plan: &Plan,
     ) -> Result<Vec<Scored>, NotPositive> {
         let results = Results::new(&self.ground, history);
-        let mut fits = self.fit(&results, results.counted(), self.noise);
+        let fits = self.fit(&results, results.counted());
         let local = results.for_model();
         let (width, running) = (self.ground.parts.len(), results.pending.len());
         let elsewhere = plan.restless && look_elsewhere(&results.values, width, running, number, ELSEWHERE);
         let mut region = plan.region.clone();
+        // Without choices, elsewhere is what is seen without the warp, which magnifies what surrounds the best.
+        let straight = elsewhere && self.gates.is_empty();
         // The improvement looked for, and the results on whose best.
         let (mut aim, mut rivals) = (NEGLIGIBLE, Region::all(width));
         if elsewhere {
@@ -137,12 +139,11 @@ impl Engine {
                     region.among = Some(Among::others(d, choice, n));
                     rivals = region.clone();
                 }
-                // The warp magnifies what surrounds the best; without it the whole is seen.
-                None if self.gates.is_empty() => fits = self.fit(&results, results.counted(), self.noise.straight()),
+                None if straight => {}
                 None => aim = LARGE,
             }
         }
-        let (experts, incumbents) = self.experts(&local, &fits, aim, &rivals)?;
+        let (experts, incumbents) = self.experts(&local, &fits, straight, aim, &rivals)?;
         let parts = &self.ground.parts;
         let (ended, success) = local.ended();
         let feasibility = match success.iter().all(|s| *s) {
@@ -241,13 +242,13 @@ impl Engine {
     /// The parameters in use for this history: of its best explanation.
     pub fn best_fit(&mut self, history: &[Observation]) -> Fitted {
         let results = Results::new(&self.ground, history);
-        self.fit(&results, results.counted(), self.noise).swap_remove(0).fitted
+        self.fit(&results, results.counted()).swap_remove(0).fitted
     }
 
     /// Parameters learned from the first `counted` results. One of the starts of the fit is what was learned from half
     /// as many, which follows from the history like everything else: what is kept here only saves time.
-    fn fit(&mut self, results: &Results, counted: usize, noise: Noise) -> Vec<Explanation> {
-        let training = (results.for_fit(counted), noise);
+    fn fit(&mut self, results: &Results, counted: usize) -> Vec<Explanation> {
+        let training = results.for_fit(counted);
         if let Some((_, explanations)) = self.fits.iter().find(|(known, _)| *known == training) {
             return explanations.clone();
         }
@@ -255,10 +256,10 @@ impl Engine {
         while half * 2 < counted {
             half *= 2;
         }
-        let from = (half < counted).then(|| self.fit(results, half, noise).swap_remove(0).fitted);
-        let (parts, rows) = (&self.ground.parts, training.0.rows());
-        let outputs = Outputs::new(&training.0.values);
-        let fitted = fit(&Columns::new(parts, &rows), &outputs, noise, from.as_ref());
+        let from = (half < counted).then(|| self.fit(results, half).swap_remove(0).fitted);
+        let (parts, rows) = (&self.ground.parts, training.rows());
+        let outputs = Outputs::new(&training.values);
+        let fitted = fit(&Columns::new(parts, &rows), &outputs, self.noise, from.as_ref());
         let explain = |fitted: &Fitted, shape, log_weight| Explanation {
             fitted: fitted.clone(),
             shape,
@@ -267,21 +268,22 @@ impl Engine {
         // Tempered: a mode's height is not its mass.
         let whole = |f: &Fitted| explain(f, Shape::Whole(f.hyper.clone()), 0.5 * (fitted[0].loss - f.loss));
         let mut explanations: Vec<Explanation> = fitted.iter().map(whole).collect();
-        let split = partitions(parts, &rows, &outputs, noise, &fitted[0], &self.gates);
+        let split = partitions(parts, &rows, &outputs, self.noise, &fitted[0], &self.gates);
         explanations.extend(split.into_iter().map(|(shape, w)| explain(&fitted[0], shape, w)));
-        if self.fits.len() > 32 {
+        if self.fits.len() > 16 {
             self.fits.remove(0);
         }
         self.fits.push((training, explanations.clone()));
         explanations
     }
 
-    /// The explanations conditioned on results and running trials, `aim` below the best of the results in `rivals` of which
-    /// improvement begins, and those predicted to be best.
+    /// The explanations conditioned on results, not warped if `straight`, and running trials, `aim` below the best of the
+    /// results in `rivals` of which improvement begins, and those predicted to be best.
     fn experts(
         &self,
         local: &Results,
         fits: &[Explanation],
+        straight: bool,
         aim: f64,
         rivals: &Region,
     ) -> Result<(Vec<Expert>, Vec<Vec<f64>>), NotPositive> {
@@ -302,7 +304,12 @@ impl Engine {
             .filter(|e| e.log_weight > top - UNHEARD);
         let (mut experts, mut incumbents) = (Vec::new(), Vec::new());
         for explanation in heard {
-            let z = outputs.warp(explanation.fitted.log_warp).z;
+            let log_warp = if straight {
+                LOG_WARP.0
+            } else {
+                explanation.fitted.log_warp
+            };
+            let z = outputs.warp(log_warp).z;
             let Ok(mut surface) = Surface::new(parts, &rows, z.clone(), &explanation.shape) else {
                 continue;
             };

@@ -38,14 +38,6 @@ pub enum Noise {
 }
 
 impl Noise {
-    /// The same, with a straight warp.
-    pub fn straight(self) -> Noise {
-        match self {
-            Noise::Estimated | Noise::Straight => Noise::Straight,
-            known @ Noise::Known(_) => known,
-        }
-    }
-
     /// The same for values that were warped with `outputs` already.
     pub(super) fn of_warped(self, outputs: &Outputs) -> Noise {
         match self {
