@@ -78,8 +78,8 @@ fn gates(space: &Space) -> Vec<Gate> {
     space.dimensions().iter().enumerate().filter_map(gate).collect()
 }
 
-/// An improvement smaller than this, in standard deviations of the warped objective, is not looked for: a flag that
-/// plays no part would be varied for ever at the best point, where the model is sure of what comes out.
+/// An improvement smaller than this, in standard deviations of the objective as it is modelled, is not looked for: a
+/// flag that plays no part would be varied for ever at the best point, where the model is sure of what comes out.
 const NEGLIGIBLE: f64 = 0.02;
 /// The improvement looked for elsewhere within the choice that a trial keeps to, in the same unit.
 const LARGE: f64 = 0.3;
