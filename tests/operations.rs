@@ -190,6 +190,19 @@ Flags:
 }
 
 #[test]
+fn help_is_not_hidden_by_a_directory_without_operations() {
+    let dir = project(&[]);
+    for name in ["optimizers", "notes"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    assert_eq!(
+        gage(dir.path(), &["help", "optimizers"]),
+        OUT(include_str!("../docs/optimizers.md"))
+    );
+    assert!(gage(dir.path(), &["help", "notes"]).0.contains("Commands:"));
+}
+
+#[test]
 fn check_says_where_things_are_and_compares_versions() {
     let dir = project(&[]);
     let (text, _, code) = gage(dir.path(), &["check"]);

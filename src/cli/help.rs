@@ -40,7 +40,9 @@ pub fn run(args: HelpArgs, context: &Context) -> CommandResult {
                 operations.iter().map(json).collect::<serde_json::Value>()
             ));
         } else if operations.is_empty() {
-            print(&Cli::command().render_help().to_string());
+            // A directory without operations may bear the name of what gage itself explains, such as `optimizers`.
+            let known = args.subject.and_then(|subject| other_help(&project, &subject));
+            print(&known.unwrap_or_else(|| Cli::command().render_help().to_string()));
         } else {
             print(&help::project(&operations));
         }
